@@ -1,0 +1,155 @@
+//! What a source sent, in the one schema that all sources share. Nothing here is about Odoo's field names.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// One thing that a delivery asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Draft {
+    /// A lead to create, or to update if its `external_id` is known.
+    Lead(LeadDraft),
+    /// An order to bring into the wanted state.
+    Order(OrderDraft),
+}
+
+/// A lead as its source described it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LeadDraft {
+    /// The lead's identity at its source. The same id again updates the same lead.
+    pub external_id: Option<String>,
+    /// Title in Odoo's pipeline. Made from company or contact when absent.
+    pub name: Option<String>,
+    /// The person.
+    pub contact_name: Option<String>,
+    /// The company.
+    pub company: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Phone number in any spelling.
+    pub phone: Option<String>,
+    /// Website.
+    pub website: Option<String>,
+    /// Job position.
+    pub job_title: Option<String>,
+    /// Street.
+    pub street: Option<String>,
+    /// City.
+    pub city: Option<String>,
+    /// Postal code.
+    pub zip: Option<String>,
+    /// ISO 3166-1 alpha-2 code, such as `SA`.
+    pub country: Option<String>,
+    /// Language code as Odoo has it (`ar_001`) or ISO 639-1 (`ar`).
+    pub language: Option<String>,
+    /// What the person wrote. Plain text.
+    pub message: Option<String>,
+    /// Expected revenue in the company's currency.
+    pub expected_revenue: Option<f64>,
+    /// Priority, 0 (low) to 3 (very high).
+    pub priority: Option<u8>,
+    /// UTM source, such as `Facebook`.
+    pub source: Option<String>,
+    /// UTM medium, such as `Paid social`.
+    pub medium: Option<String>,
+    /// UTM campaign.
+    pub campaign: Option<String>,
+    /// Who recommended us.
+    pub referred: Option<String>,
+    /// Names of CRM tags.
+    pub tags: Vec<String>,
+    /// Name of the sales team.
+    pub team: Option<String>,
+    /// Login of the salesperson.
+    pub salesperson: Option<String>,
+    /// Questions and answers in the order of the form, unknown fields included.
+    pub answers: Vec<(String, String)>,
+    /// When the person sent the form, if the source says so.
+    pub submitted_at: Option<DateTime<Utc>>,
+}
+
+/// A customer, as an order names one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PartnerDraft {
+    /// Display name. Needed to create one.
+    pub name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone: Option<String>,
+    /// VAT number.
+    pub vat: Option<String>,
+    /// Street.
+    pub street: Option<String>,
+    /// City.
+    pub city: Option<String>,
+    /// Postal code.
+    pub zip: Option<String>,
+    /// ISO 3166-1 alpha-2 code.
+    pub country: Option<String>,
+    /// `true` for a company, `false` for a person.
+    pub is_company: Option<bool>,
+}
+
+/// One line of an order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderLineDraft {
+    /// The product's internal reference (`default_code`) or barcode.
+    pub product: String,
+    /// Description on the line. Odoo's own when absent.
+    pub name: Option<String>,
+    /// Ordered quantity.
+    pub quantity: Option<f64>,
+    /// Unit price. From the price list when absent.
+    pub price_unit: Option<f64>,
+    /// Discount in percent.
+    pub discount: Option<f64>,
+}
+
+/// The state that an order should reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// A quotation (created or updated).
+    #[default]
+    Quotation,
+    /// Confirmed as a sales order.
+    Confirmed,
+    /// Cancelled.
+    Cancelled,
+}
+
+/// A quotation or order as its source described it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderDraft {
+    /// The order's identity at its source; becomes `client_order_ref`. Required: it is the key.
+    pub external_id: String,
+    /// The wanted state.
+    pub state: OrderState,
+    /// The customer. Required to create the order.
+    pub customer: Option<PartnerDraft>,
+    /// The lines. Absent: leave them as they are.
+    pub lines: Option<Vec<OrderLineDraft>>,
+    /// Currency code such as `SAR`; picks the price list.
+    pub currency: Option<String>,
+    /// Name of the price list.
+    pub pricelist: Option<String>,
+    /// Valid until, `YYYY-MM-DD`.
+    pub valid_until: Option<String>,
+    /// Name of the sales team.
+    pub team: Option<String>,
+    /// Login of the salesperson.
+    pub salesperson: Option<String>,
+    /// UTM source.
+    pub source: Option<String>,
+    /// UTM medium.
+    pub medium: Option<String>,
+    /// UTM campaign.
+    pub campaign: Option<String>,
+    /// Names of tags.
+    pub tags: Vec<String>,
+}

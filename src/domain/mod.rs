@@ -1,0 +1,13 @@
+//! Plain values that travel between modules. No I/O here.
+
+mod change;
+mod draft;
+mod model;
+mod operation;
+mod record;
+
+pub use change::{Change, ChangeBatch, FieldChange, Named};
+pub use draft::{Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, PartnerDraft};
+pub use model::Model;
+pub use operation::{Action, FieldValue, Lookup, OpError, OpResult, OpStatus, Operation};
+pub use record::{Names, Page, Record};

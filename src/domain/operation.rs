@@ -1,0 +1,133 @@
+//! One change that the daemon wants in Odoo, and Odoo's answer. `docs/BRIDGE.md` describes the wire form.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Model, PartnerDraft};
+
+/// What to do with the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Create the record, or update it if its reference is bound already.
+    Upsert,
+    /// Three-way merge into an existing record.
+    Update,
+    /// Confirm a quotation.
+    Confirm,
+    /// Cancel a quotation or order.
+    Cancel,
+}
+
+/// A record that is known by name, code or address and must be resolved to an id before the call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "key", rename_all = "snake_case")]
+pub enum Lookup {
+    /// `utm.source` by name; created when missing.
+    Source(String),
+    /// `utm.medium` by name; created when missing.
+    Medium(String),
+    /// `utm.campaign` by name; created when missing.
+    Campaign(String),
+    /// `crm.tag` by name; created when missing.
+    Tag(String),
+    /// `res.country` by ISO code.
+    Country(String),
+    /// `res.lang` by Odoo or ISO code.
+    Language(String),
+    /// `crm.team` by name.
+    Team(String),
+    /// `res.users` by login.
+    Salesperson(String),
+    /// `product.product` by internal reference or barcode.
+    Product(String),
+    /// `product.pricelist` by name.
+    Pricelist(String),
+    /// `product.pricelist` by its currency's code.
+    Currency(String),
+}
+
+/// A field's value before references are resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldValue {
+    /// A plain value in the normal form of `docs/BRIDGE.md`.
+    Plain(Value),
+    /// A many2one to be looked up.
+    Lookup(Lookup),
+    /// A many2many to be looked up.
+    Lookups(Vec<Lookup>),
+    /// A customer to be found, or created with the operation.
+    Partner(PartnerDraft),
+    /// Lists of sub-records, such as `order_line`.
+    Lines(Vec<BTreeMap<String, FieldValue>>),
+}
+
+/// An operation as it waits in the outbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Idempotency key: the same key is never applied twice.
+    pub key: String,
+    /// The record's model.
+    pub model: Model,
+    /// What to do.
+    pub action: Action,
+    /// The record's identity outside Odoo, `<source>:<external id>`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// Field → value.
+    #[serde(default)]
+    pub values: BTreeMap<String, FieldValue>,
+    /// A back-fill: no notifications.
+    #[serde(default)]
+    pub silent: bool,
+}
+
+/// How an operation ended in Odoo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpStatus {
+    /// The record is new.
+    Created,
+    /// At least one field was written, or the order changed state.
+    Updated,
+    /// There was nothing to write.
+    Unchanged,
+    /// A person deleted the record; it is not re-created.
+    Gone,
+    /// Odoo refuses this operation for good.
+    Refused,
+}
+
+/// Why Odoo refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpError {
+    /// Odoo's exception class, such as `ValidationError`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Odoo's own words.
+    pub message: String,
+}
+
+/// Odoo's answer to one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpResult {
+    /// The operation's key.
+    pub key: String,
+    /// How it ended.
+    pub status: OpStatus,
+    /// The record's id, where there is one.
+    #[serde(default)]
+    pub id: Option<i64>,
+    /// Fields where a person's value stayed.
+    #[serde(default)]
+    pub kept: Vec<String>,
+    /// Set when refused.
+    #[serde(default)]
+    pub error: Option<OpError>,
+    /// The ledger knew this key already.
+    #[serde(default)]
+    pub replayed: bool,
+}
