@@ -10,7 +10,7 @@ use crate::secret::SecretRef;
 pub use reader::{Problem, Problems, Reader};
 
 /// The whole configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     /// `[server]`
     pub server: Server,
