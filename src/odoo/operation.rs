@@ -1,0 +1,57 @@
+//! An operation that is ready to be sent: every name has become an id.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::domain::{Action, Model, OpResult};
+
+/// An operation of `docs/BRIDGE.md`; serialises to its wire form.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReadyOperation {
+    /// Idempotency key.
+    pub key: String,
+    /// The record's model.
+    pub model: Model,
+    /// What to do.
+    pub action: Action,
+    /// The record's identity outside Odoo.
+    #[serde(rename = "ref", skip_serializing_if = "String::is_empty")]
+    pub reference: String,
+    /// The record's id, for operations on a record that has no reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<i64>,
+    /// The external id of this reference: [`xmlid_for`].
+    pub xmlid: String,
+    /// Field → value. Only `partner_id` may be `{"ref": …}`.
+    pub values: Map<String, Value>,
+    /// What the daemon wrote last, as far as it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<Map<String, Value>>,
+    /// Fields that are written whatever a person did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<String>,
+    /// No subscriptions, log lines or notifications.
+    pub silent: bool,
+    /// The id that the daemon's own store has for this reference. Used without the addon only: the addon has its own
+    /// bindings, which follow merges.
+    #[serde(skip)]
+    pub bound_id: Option<i64>,
+}
+
+/// What became of an operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// Odoo's answer.
+    pub result: OpResult,
+    /// Without the addon: what Odoo holds now in the fields where it holds what the daemon wanted. To be merged into
+    /// the stored base; the fields in `result.kept` are not in it. `None` with the addon, which keeps its own base.
+    pub written: Option<Map<String, Value>>,
+}
+
+/// The external id of a reference: `__gassist__.<model>_<first 32 hex digits of its SHA-256>`.
+pub fn xmlid_for(model: Model, reference: &str) -> String {
+    let digest = Sha256::digest(reference.as_bytes());
+    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("__gassist__.{}_{hex}", model.as_str().replace('.', "_"))
+}
