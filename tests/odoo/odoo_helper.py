@@ -1,4 +1,4 @@
-"""Small jobs that need Odoo's own registry: quiet settings, users, API keys.
+"""Small jobs that need Odoo's own registry: settings, users, API keys, assets.
 
 Run by `odoo-env`, which sets PYTHONPATH and ODOO_RC. Results go to stdout,
 everything else to stderr.
@@ -62,7 +62,7 @@ def user(env, args):
         found = users.create(
             {**values, "login": args.login, "name": args.name or args.login, "email": email}
         )
-    print(found.id)
+    print(f"USER_ID={found.id}")
 
 
 def apikey(env, args):
@@ -79,6 +79,23 @@ def apikey(env, args):
     print(keys._generate(None, args.name, expiry))
 
 
+def assets(env, _args):
+    """Build what the login page and the backend load, so that copies have it."""
+    qweb = env["ir.qweb"]
+    for bundle, css, js in (
+        ("web.assets_frontend_minimal", False, True),
+        ("web.assets_frontend", True, False),
+        ("web.assets_frontend_lazy", False, True),
+        ("web.assets_web", True, True),
+        ("web.assets_web_print", True, False),
+    ):
+        found = qweb._get_asset_bundle(bundle, css=css, js=js)
+        if css:
+            found.css()
+        if js:
+            found.js()
+
+
 def main():
     parser = argparse.ArgumentParser(prog="odoo_helper.py")
     parser.add_argument("--addons", default="", help="addons path, comma separated")
@@ -86,6 +103,10 @@ def main():
 
     command = commands.add_parser("quiet")
     command.set_defaults(run=quiet)
+    command.add_argument("db")
+
+    command = commands.add_parser("assets")
+    command.set_defaults(run=assets)
     command.add_argument("db")
 
     command = commands.add_parser("user")
