@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use backon::BackoffBuilder;
 use secrecy::SecretString;
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -15,8 +16,8 @@ use tracing::{error, info, warn};
 use crate::{
     clock::Clock,
     config,
-    domain::{Lookup, OdooStatus},
-    odoo::{Bridge, Class, Client, DatabaseState, OdooError, Resolver},
+    domain::{Lookup, Model, OdooStatus},
+    odoo::{Bridge, Call, Class, Client, DatabaseState, OdooError, Resolver},
     store::Store,
     sync::prepare::{Answers, Questions},
 };
@@ -70,6 +71,17 @@ pub enum Blocked {
     /// Odoo says that this database is a neutralised copy.
     #[error("this database is neutralised (a test copy): nothing is written to it")]
     Neutralized,
+    /// The user lacks a right.
+    #[error(
+        "the user may not {operation} {model}: give it the group \"Sales / User: All Documents\", or install the addon \
+         and give it \"G-Assistant daemon\""
+    )]
+    Rights {
+        /// The model.
+        model: Model,
+        /// `read`, `create` or `write`.
+        operation: &'static str,
+    },
     /// The configuration asks for something that this Odoo does not have.
     #[error("{0}")]
     Unsuitable(String),
@@ -178,6 +190,7 @@ impl Backend {
         let inner = &self.0;
         let client = Client::connect(&inner.config, inner.secret.clone()).await.map_err(denied)?;
         let bridge = Bridge::open(client.clone(), inner.config.addon).await.map_err(denied)?;
+        check_rights(&client, &bridge).await?;
         let state = bridge.guard().await.map_err(denied)?;
         let database = self.check_database(state).await?;
         let resolver = Resolver::new(client.clone());
@@ -302,6 +315,27 @@ impl Backend {
             }
         });
     }
+}
+
+/// Without the addon (whose own group is checked by its first call), a user who may read but not write would fail
+/// operation by operation. Better to say so once, and to keep them waiting.
+async fn check_rights(client: &Client, bridge: &Bridge) -> Result<(), ConnectError> {
+    if matches!(bridge, Bridge::Addon(_)) {
+        return Ok(());
+    }
+    for model in Model::MIRRORED {
+        for operation in ["read", "create", "write"] {
+            let call = if client.info().series.major >= 18 {
+                Call::new(model.as_str(), "has_access").on([]).arg("operation", operation)
+            } else {
+                Call::new(model.as_str(), "check_access_rights").arg("operation", operation).arg("raise_exception", false)
+            };
+            if client.call(call).await.map_err(denied)? != Value::Bool(true) {
+                return Err(Blocked::Rights { model, operation }.into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A refused login and a missing addon are for a person; everything else may pass.
