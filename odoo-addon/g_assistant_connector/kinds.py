@@ -43,11 +43,11 @@ def _lead_kind(before, after):
 
 
 def _won(lead):
-    return lead["active"] and lead["is_won"] and lead["probability"] >= 100
+    return lead["active"] and lead["is_won"] and (lead["probability"] or 0) >= 100
 
 
 def _lost(lead):
-    return not lead["active"] and lead["probability"] <= 0
+    return not lead["active"] and (lead["probability"] or 0) <= 0
 
 
 def _order_kind(before, after):

@@ -18,7 +18,7 @@ class Change:
         # The watched values before the transaction; None for a new record.
         self.before = before
         self.created = before is None
-        # The whole record as JSON text, taken when it was deleted.
+        # Watched values and the whole record as JSON text, taken when it was deleted.
         self.deleted = None
         self.merged_into = None
         # The daemon's idempotency key, if it was its operation.

@@ -299,25 +299,65 @@ class Applier(models.AbstractModel):
             return model._sql_error_to_message(error)
         return error.diag.message_primary or str(error)
 
+    @api.model
+    def _together(self, operations, run):
+        """``run(operations)`` in one savepoint; if that fails, in halves, until the bad
+        one stands alone. A savepoint for each would lose Odoo's batch speed.
+
+        Return what ``run`` returned for those that went well.
+        """
+        if not operations:
+            return []
+        try:
+            with self.env.cr.savepoint():
+                return run(operations)
+        except TRANSIENT:
+            raise
+        except Exception as error:
+            if len(operations) == 1:
+                self._refuse(operations[0], error)
+                return []
+        middle = len(operations) // 2
+        first = self._together(operations[:middle], run)
+        return first + self._together(operations[middle:], run)
+
     # ---- creating --------------------------------------------------------------
 
     @api.model
     def _create(self, operations, bound):
-        prepared = []
+        prepared = {}
         for operation in operations:
             try:
-                parsed = self._parse(operation, bound)
-                model = self.env[operation.model]
-                create_values = {
-                    name: values.to_orm(model, name, value) for name, value in parsed.items()
-                }
-                self._add_defaults(operation.model, create_values)
+                prepared[operation] = self._create_values(operation, bound)
             except (Unfit, UserError) as error:
                 operation.refuse(error)
-            else:
-                prepared.append((operation, create_values))
-        if prepared:
-            self._create_together(prepared, bound)
+
+        def create(some):
+            model = self.env[some[0].model].with_context(**some[0].context)
+            records = model.create([dict(prepared[operation]) for operation in some])
+            for operation, record in zip(some, records):
+                self.env["g_assistant.event"]._note_operation(record, operation.key)
+            return list(zip(some, records))
+
+        created = self._together(list(prepared), create)
+        if not created:
+            return
+        held = self._held_after_create(created[0][1].browse(record.id for _op, record in created))
+        for operation, record in created:
+            written = held.get(record.id, {})
+            written.update({name: values.held(record, name) for name in operation.values})
+            bound[operation.model, operation.ref] = Bound(record.id, written, changed=True)
+            operation.finish("created", record.id)
+
+    @api.model
+    def _create_values(self, operation, bound):
+        model = self.env[operation.model]
+        create_values = {
+            name: values.to_orm(model, name, value)
+            for name, value in self._parse(operation, bound).items()
+        }
+        self._add_defaults(operation.model, create_values)
+        return create_values
 
     @api.model
     def _add_defaults(self, model_name, create_values):
@@ -333,44 +373,20 @@ class Applier(models.AbstractModel):
             create_values.setdefault("user_id", salesperson.id)
 
     @api.model
-    def _create_together(self, prepared, bound):
-        """All in one `create`; if that fails, in halves, until the bad one stands alone."""
-        operations = [operation for operation, _values in prepared]
-        model = self.env[operations[0].model].with_context(**operations[0].context)
-        try:
-            with self.env.cr.savepoint():
-                records = model.create([dict(create_values) for _op, create_values in prepared])
-                for operation, record in zip(operations, records):
-                    self.env["g_assistant.event"]._note_operation(record, operation.key)
-        except TRANSIENT:
-            raise
-        except Exception as error:
-            if len(prepared) == 1:
-                self._refuse(operations[0], error)
-                return
-            middle = len(prepared) // 2
-            self._create_together(prepared[:middle], bound)
-            self._create_together(prepared[middle:], bound)
-            return
-        held = self._held_after_create(records)
-        for operation, record in zip(operations, records):
-            written = held.get(record.id, {})
-            written.update({name: values.held(record, name) for name in operation.values})
-            bound[operation.model, operation.ref] = Bound(record.id, written, changed=True)
-            operation.finish("created", record.id)
-
-    @api.model
     def _held_after_create(self, records):
         """What Odoo holds in every field, so that a default does not look like a
         person's change later."""
         if records._name not in kinds.KINDS:
             return {}
         mirror = self.env["g_assistant.mirror"]
-        held = mirror._watched_values(records._name, records.ids)
         watched = mirror._shape(records._name).watched
         return {
-            record_id: {name: record_values[name] for name in watched if name != "order_line"}
-            for record_id, record_values in held.items()
+            record_id: {
+                name: mirror._normal(records._name, name, value)
+                for name, value in zip(watched, stored)
+                if name in records._fields and name != "order_line"
+            }
+            for record_id, stored in mirror._watched_values(records._name, records.ids).items()
         }
 
     # ---- updating --------------------------------------------------------------
@@ -380,46 +396,59 @@ class Applier(models.AbstractModel):
         bindings = {}
         for operation in operations:
             binding = bound.get((model_name, operation.ref))
-            if not binding and not operation.id:
-                operation.refuse(Unfit(f"nothing is known under the reference {operation.ref!r}"))
-            else:
+            if binding or operation.id:
                 bindings[operation] = binding or Bound(operation.id, {})
+            else:
+                operation.refuse(Unfit(f"nothing is known under the reference {operation.ref!r}"))
         records = self.env[model_name].browse(binding.res_id for binding in bindings.values())
         existing = set(records.sudo().exists().ids)
+        prepared = {}
         for operation, binding in bindings.items():
             if binding.res_id not in existing:
                 operation.finish("gone", binding.res_id)
                 continue
+            try:
+                parsed = self._parse(operation, bound)
+            except Unfit as error:
+                operation.refuse(error)
+                continue
             record = records.browse(binding.res_id).with_prefetch(records.ids)
-            self._run_one(operation, record.with_context(**operation.context), binding, bound)
+            prepared[operation] = (record.with_context(**operation.context), binding, parsed)
+
+        def run(some):
+            return [(operation, self._run_one(operation, *prepared[operation])) for operation in some]
+
+        for operation, (done, kept, agreed) in self._together(list(prepared), run):
+            record, binding, _parsed = prepared[operation]
+            for name in agreed:
+                value = values.held(record, name)
+                if name not in binding.written or binding.written[name] != value:
+                    binding.written[name] = value
+                    binding.changed = True
+            operation.finish("updated" if done else "unchanged", record.id, kept)
 
     @api.model
-    def _run_one(self, operation, record, binding, bound):
-        try:
-            with self.env.cr.savepoint():
-                if operation.action in ("confirm", "cancel"):
-                    self._change_state(operation, record)
-                else:
-                    self._update(operation, record, binding, self._parse(operation, bound))
-        except TRANSIENT:
-            raise
-        except Exception as error:
-            self._refuse(operation, error)
-
-    @api.model
-    def _change_state(self, operation, order):
-        if operation.action == "confirm":
-            # "done" is what a locked order is up to 16.
-            done = order.state in ("sale", "done")
-            if not done:
-                order.action_confirm()
+    def _run_one(self, operation, record, binding, parsed):
+        """Return whether the record changed, the fields where a person's value was
+        kept, and those where Odoo now holds what came in."""
+        if operation.action in ("confirm", "cancel"):
+            done, kept, agreed = self._change_state(operation.action, record), [], []
         else:
-            done = order.state == "cancel"
-            if not done:
-                order.with_context(disable_cancel_warning=True).action_cancel()
-        if not done:
-            self.env["g_assistant.event"]._note_operation(order, operation.key)
-        operation.finish("unchanged" if done else "updated", order.id)
+            done, kept, agreed = self._update(operation, record, binding, parsed)
+        if done:
+            self.env["g_assistant.event"]._note_operation(record, operation.key)
+        return done, kept, agreed
+
+    @api.model
+    def _change_state(self, action, order):
+        # "done" is what a locked order is up to 16.
+        if order.state in (("sale", "done") if action == "confirm" else ("cancel",)):
+            return False
+        if action == "confirm":
+            order.action_confirm()
+        else:
+            order.with_context(disable_cancel_warning=True).action_cancel()
+        return True
 
     @api.model
     def _update(self, operation, record, binding, parsed):
@@ -433,19 +462,13 @@ class Applier(models.AbstractModel):
         }
         to_write = [name for name, decision in decisions.items() if decision == merge.WRITE]
         kept = [name for name, decision in decisions.items() if decision == merge.KEEP]
+        agreed = [name for name in parsed if merge.same(now[name], parsed[name])]
         if to_write:
             self._check_open(record)
             record.write({name: values.to_orm(record, name, parsed[name]) for name in to_write})
-            record.flush_recordset()
-            self.env["g_assistant.event"]._note_operation(record, operation.key)
         if kept and not operation.silent:
             self._note_kept(record, {name: (now[name], parsed[name]) for name in kept})
-        agreed = [name for name in parsed if merge.same(now[name], parsed[name])]
-        held = {name: values.held(record, name) for name in to_write + agreed}
-        if any(name not in binding.written or binding.written[name] != held[name] for name in held):
-            binding.written.update(held)
-            binding.changed = True
-        operation.finish("updated" if to_write else "unchanged", record.id, kept)
+        return bool(to_write), kept, to_write + agreed
 
     @api.model
     def _check_open(self, record):

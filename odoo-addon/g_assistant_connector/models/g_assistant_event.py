@@ -9,7 +9,6 @@ from datetime import timedelta
 import requests
 
 from odoo import api, fields, models
-from odoo.tools import SQL
 
 from .. import config, kinds, sender, signing, transaction
 
@@ -135,36 +134,23 @@ class Event(models.Model):
     def _capture_model(self, model_name, ids):
         noted = transaction.of_model(self.env.cr, model_name)
         ids = [record_id for record_id in sorted(ids) if record_id in noted]
-        after = self.env["g_assistant.mirror"]._watched_values(model_name, ids)
+        snapshots = self.env["g_assistant.mirror"]._snapshots(model_name, ids)
         muted = config.muted(self.env)
-        alive, deleted, undone = [], [], []
+        rows, undone = [], []
         for record_id in ids:
             change = noted[record_id]
-            kind, diff = self._net_change(model_name, change, after.get(record_id))
-            if not kind or kind in muted:
-                if change.stored:
-                    undone.append(change.uuid)
-                continue
-            change.stored = True
-            row = {
-                "id": record_id,
-                "uuid": change.uuid,
-                "kind": kind,
-                "changes": json.dumps(diff),
-                "operation": change.operation,
-                "user_id": change.user_id,
-            }
-            if record_id in after:
-                alive.append(row)
-            else:
-                deleted.append(dict(row, data=change.deleted))
+            after, record = snapshots.get(record_id) or (None, None)
+            kind, diff = self._net_change(model_name, change, after)
+            if kind and kind not in muted:
+                change.stored = True
+                values, record = (after, record) if record else change.deleted
+                rows.append((record_id, change, kind, diff, values, record))
+            elif change.stored:
+                undone.append(change.uuid)
         if undone:
             self.env.cr.execute("DELETE FROM g_assistant_event WHERE uuid = ANY(%s)", [undone])
-        if alive:
-            self._store(model_name, alive, self._alive_source(model_name))
-        if deleted:
-            self._store(model_name, deleted, self._deleted_source())
-        if (alive or deleted) and self.pool.ready:
+        if rows:
+            self._store(model_name, rows)
             self._wake_sender_after_commit()
 
     @api.model
@@ -179,52 +165,74 @@ class Event(models.Model):
             return noun + ".deleted", {}
         if change.created:
             return noun + ".created", {}
-        diff = {
-            name: {"old": change.before[name], "new": after[name]}
-            for name in self.env["g_assistant.mirror"]._shape(model_name).watched
-            if change.before[name] != after[name]
-        }
-        if not diff:
+        if change.before == after:
             return None, {}
-        return kinds.changed_kind(model_name, change.before, after), diff
-
-    @api.model
-    def _alive_source(self, model_name):
-        return SQL(
-            "SELECT e.*, t.company_id, %s::text AS data FROM %s t JOIN event e ON e.id = t.id",
-            self.env["g_assistant.mirror"]._record(model_name),
-            SQL.identifier(self.env[model_name]._table),
+        mirror = self.env["g_assistant.mirror"]
+        watched = mirror._shape(model_name).watched
+        changed = {
+            name: {
+                "old": mirror._normal(model_name, name, old),
+                "new": mirror._normal(model_name, name, new),
+            }
+            for name, old, new in zip(watched, change.before, after)
+            if old != new
+        }
+        kind = kinds.changed_kind(
+            model_name, dict(zip(watched, change.before)), dict(zip(watched, after))
         )
+        # What only tells the kind, or differs in the stored form alone, is no change.
+        diff = {
+            name: values
+            for name, values in changed.items()
+            if name in self.env[model_name]._fields and values["old"] != values["new"]
+        }
+        return (kind, diff) if diff else (None, {})
 
     @api.model
-    def _deleted_source(self):
-        return SQL("SELECT e.*, (e.data::json->>'company_id')::int AS company_id FROM event e")
-
-    @api.model
-    def _store(self, model_name, rows, source):
-        columns = "id int, uuid text, kind text, changes text, operation text, user_id int"
-        if "data" in rows[0]:
-            columns += ", data text"
-        self.env.cr.execute(
-            SQL(
-                "WITH event AS (SELECT * FROM json_to_recordset(%s) AS e(" + columns + "))"
-                " INSERT INTO g_assistant_event (uuid, model, res_id, kind, changes, operation,"
-                " user_id, company_id, data, state, attempts, timestamp)"
-                " SELECT s.uuid, %s, s.id, s.kind, s.changes, s.operation,"
-                " s.user_id, s.company_id, s.data, 'pending', 0, clock_timestamp() AT TIME ZONE 'UTC'"
-                " FROM (%s) s ORDER BY s.id"
-                " ON CONFLICT (uuid) DO UPDATE SET kind = EXCLUDED.kind,"
-                " changes = EXCLUDED.changes, operation = EXCLUDED.operation,"
-                " company_id = EXCLUDED.company_id, data = EXCLUDED.data",
-                json.dumps(rows),
-                model_name,
-                source,
+    def _store(self, model_name, rows):
+        """Insert the events in one statement, or update those of an earlier savepoint."""
+        company = self.env["g_assistant.mirror"]._shape(model_name).watched.index("company_id")
+        columns = zip(
+            *(
+                (
+                    change.uuid,
+                    record_id,
+                    kind,
+                    json.dumps(diff),
+                    change.operation,
+                    change.user_id,
+                    values[company],
+                    record,
+                )
+                for record_id, change, kind, diff, values, record in rows
             )
+        )
+        self.env.cr.execute(
+            """
+            INSERT INTO g_assistant_event (
+                model, state, attempts, timestamp,
+                uuid, res_id, kind, changes, operation, user_id, company_id, data
+            )
+            SELECT %s, 'pending', 0, clock_timestamp() AT TIME ZONE 'UTC', e.*
+              FROM unnest(
+                %s::varchar[], %s::int[], %s::varchar[], %s::text[],
+                %s::varchar[], %s::int[], %s::int[], %s::text[]
+              ) AS e
+            ON CONFLICT (uuid) DO UPDATE
+               SET kind = EXCLUDED.kind,
+                   changes = EXCLUDED.changes,
+                   operation = EXCLUDED.operation,
+                   company_id = EXCLUDED.company_id,
+                   data = EXCLUDED.data
+            """,
+            [model_name, *map(list, columns)],
         )
 
     @api.model
     def _wake_sender_after_commit(self):
         postcommit = self.env.cr.postcommit
+        if not self.pool.ready or not config.url(self.env):
+            return
         if not postcommit.data.get(sender.WAKE):
             postcommit.data[sender.WAKE] = True
             postcommit.add(functools.partial(sender.wake, self.env.cr.dbname))

@@ -11,7 +11,8 @@ from odoo import api, models, tools
 from odoo.tools import SQL
 
 # What the daemon wants to know. What a series does not have, or does not store,
-# is left out; so are texts of arbitrary size (description, note).
+# is left out; so are texts of arbitrary size (description, note). All are fields that
+# the daemon's group may read: what SQL writes here, nobody checks again.
 WANTED = {
     "crm.lead": (
         "id name type active stage_id user_id team_id company_id partner_id"
@@ -47,9 +48,7 @@ UNWATCHED = {
 
 # Looked at to tell the kind of a change; not part of the record.
 HIDDEN = {
-    "crm.lead": {
-        "is_won": "COALESCE((SELECT s.is_won FROM crm_stage s WHERE s.id = t.stage_id), false)",
-    },
+    "crm.lead": {"is_won": "(SELECT s.is_won FROM crm_stage s WHERE s.id = t.stage_id)"},
     "sale.order": {},
 }
 
@@ -64,8 +63,35 @@ LINE = {
     "price_subtotal": "COALESCE(l.price_subtotal, 0)::float8",
 }
 
-# field -> SQL; watched names; field -> model it links to
-Shape = namedtuple("Shape", "columns watched relations")
+# The SQL of the normal form of each type, and how Python gets there.
+TEMPLATES = {
+    "boolean": "COALESCE(%s, false)",
+    "integer": "COALESCE(%s, 0)",
+    "float": "COALESCE(%s, 0)::float8",
+    "monetary": "COALESCE(%s, 0)::float8",
+    "char": "NULLIF(%s, '')",
+    "text": "NULLIF(%s, '')",
+    "selection": "NULLIF(%s, '')",
+    "date": "to_char(%s, 'YYYY-MM-DD')",
+    "datetime": "to_char(%s, 'YYYY-MM-DD HH24:MI:SS')",
+    "many2one": "%s",
+}
+NORMALIZERS = {
+    "boolean": bool,
+    "integer": lambda value: value or 0,
+    "float": lambda value: value or 0.0,
+    "monetary": lambda value: value or 0.0,
+    "char": lambda value: value or None,
+    "text": lambda value: value or None,
+    "selection": lambda value: value or None,
+    "date": lambda value: value and value.strftime("%Y-%m-%d"),
+    "datetime": lambda value: value and value.strftime("%Y-%m-%d %H:%M:%S"),
+}
+
+# columns: field -> SQL of its normal form; record: SQL of the JSON object of all;
+# watched: names, in the order of `watch`, the SQL that reads them as they are stored;
+# relations: field -> model it links to
+Shape = namedtuple("Shape", "columns record watched watch relations")
 
 
 class Mirror(models.AbstractModel):
@@ -79,21 +105,32 @@ class Mirror(models.AbstractModel):
         columns, relations = {}, {}
         for name in WANTED[model_name]:
             field = model._fields.get(name)
-            if not field or not field.store or field.groups or field.translate:
+            if not field or not field.store or field.translate:
                 continue
             columns[name] = self._column(field)
             if name == "order_line":
                 relations[name] = "product.product"
             elif field.relational:
                 relations[name] = field.comodel_name
-        watched = tuple(name for name in columns if name not in UNWATCHED)
-        return Shape(columns, watched, relations)
+        watched = [name for name in columns if name not in UNWATCHED]
+        # Plain columns: this is read in every user's transaction.
+        watch = [
+            SQL.identifier("t", name) if model._fields[name].type in TEMPLATES else columns[name]
+            for name in watched
+        ]
+        for name, hidden in HIDDEN[model_name].items():
+            watched.append(name)
+            watch.append(SQL(hidden))
+        named = [SQL("%s AS %s", sql, SQL.identifier(name)) for name, sql in columns.items()]
+        record = SQL("(SELECT to_json(r) FROM (SELECT %s) r)", SQL(", ").join(named))
+        return Shape(columns, record, tuple(watched), SQL(", ").join(watch), relations)
 
     @api.model
     def _column(self, field):
         """The SQL of one field of ``t`` in normal form."""
         if field.name == "order_line":
-            pairs = SQL(", ").join(SQL("%s, " + sql, key) for key, sql in LINE.items())
+            # Literals, so that the whole is text without parameters.
+            pairs = SQL(", ").join(SQL(f"'{key}', {sql}") for key, sql in LINE.items())
             return SQL(
                 "COALESCE((SELECT json_agg(json_build_object(%s) ORDER BY l.sequence, l.id)"
                 " FROM sale_order_line l WHERE l.order_id = t.id), '[]')",
@@ -106,58 +143,35 @@ class Mirror(models.AbstractModel):
                 SQL.identifier(field.relation),
                 SQL.identifier(field.column1),
             )
-        column = SQL.identifier("t", field.name)
-        template = {
-            "boolean": "COALESCE(%s, false)",
-            "integer": "COALESCE(%s, 0)" if field.name != "id" else "%s",
-            "float": "COALESCE(%s, 0)::float8",
-            "monetary": "COALESCE(%s, 0)::float8",
-            "char": "NULLIF(%s, '')",
-            "text": "NULLIF(%s, '')",
-            "selection": "NULLIF(%s, '')",
-            "date": "to_char(%s, 'YYYY-MM-DD')",
-            "datetime": "to_char(%s, 'YYYY-MM-DD HH24:MI:SS')",
-            "many2one": "%s",
-        }[field.type]
-        return SQL(template, column)
-
-    @api.model
-    def _record(self, model_name):
-        """SQL of one record ``t`` as a JSON object."""
-        columns = self._shape(model_name).columns
-        named = [SQL("%s AS %s", sql, SQL.identifier(name)) for name, sql in columns.items()]
-        return SQL("(SELECT to_json(r) FROM (SELECT %s) r)", SQL(", ").join(named))
+        return SQL(TEMPLATES[field.type], SQL.identifier("t", field.name))
 
     @api.model
     def _watched_values(self, model_name, ids):
-        """``{id: {field: value}}`` as the database holds them now."""
-        shape = self._shape(model_name)
-        hidden = HIDDEN[model_name]
-        names = [*shape.watched, *hidden]
-        columns = [shape.columns[name] for name in shape.watched]
-        columns += [SQL(sql) for sql in hidden.values()]
-        self.env.cr.execute(
-            SQL(
-                "SELECT t.id, %s FROM %s t WHERE t.id = ANY(%s)",
-                SQL(", ").join(columns),
-                SQL.identifier(self.env[model_name]._table),
-                list(ids),
-            )
-        )
-        return {row[0]: dict(zip(names, row[1:])) for row in self.env.cr.fetchall()}
+        """``{id: values}`` as the database holds them now, in the order of `watched`."""
+        rows = self._select(model_name, ids, self._shape(model_name).watch)
+        return {row[0]: row[1:] for row in rows}
 
     @api.model
     def _snapshots(self, model_name, ids):
-        """``{id: JSON text}`` of whole records."""
+        """``{id: (watched values, whole record as JSON text)}``."""
+        shape = self._shape(model_name)
+        rows = self._select(model_name, ids, SQL("%s, %s::text", shape.watch, shape.record))
+        return {row[0]: (row[1:-1], row[-1]) for row in rows}
+
+    @api.model
+    def _select(self, model_name, ids, columns):
+        table = SQL.identifier(self.env[model_name]._table)
         self.env.cr.execute(
-            SQL(
-                "SELECT t.id, %s::text FROM %s t WHERE t.id = ANY(%s)",
-                self._record(model_name),
-                SQL.identifier(self.env[model_name]._table),
-                list(ids),
-            )
+            SQL("SELECT t.id, %s FROM %s t WHERE t.id = ANY(%s)", columns, table, list(ids))
         )
-        return dict(self.env.cr.fetchall())
+        return self.env.cr.fetchall()
+
+    @api.model
+    def _normal(self, model_name, name, value):
+        """A watched value in normal form."""
+        field = self.env[model_name]._fields.get(name)
+        normalize = field is not None and NORMALIZERS.get(field.type)
+        return normalize(value) if normalize else value
 
     @api.model
     def _page(self, model_name, ids):
@@ -166,7 +180,7 @@ class Mirror(models.AbstractModel):
             SQL(
                 "SELECT COALESCE(json_agg(%s ORDER BY t.id), '[]')::text"
                 " FROM %s t WHERE t.id = ANY(%s)",
-                self._record(model_name),
+                self._shape(model_name).record,
                 SQL.identifier(self.env[model_name]._table),
                 list(ids),
             )
