@@ -1,13 +1,20 @@
 //! The configuration: one TOML file, checked whole, every problem with its line and a hint. (skeleton)
 
+pub mod expect;
+mod mask;
+mod problem;
 pub mod reader;
+mod secret_ref;
+mod syntax;
+mod units;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use url::Url;
 
 use crate::secret::SecretRef;
-pub use reader::{Problem, Problems, Reader};
+pub use problem::{Problem, Problems};
+pub use reader::Reader;
 
 /// The whole configuration.
 #[derive(Debug)]
