@@ -52,10 +52,23 @@ pub struct Search {
     pub domain: Value,
     /// Fields to read.
     pub fields: Vec<String>,
-    /// `order`, such as `id`.
+    /// In which order.
     pub order: String,
     /// Most records; all when absent.
     pub limit: Option<u32>,
+}
+
+impl Search {
+    /// All records that fit the domain, by id.
+    pub fn new(model: impl Into<String>, domain: Value) -> Self {
+        Self { model: model.into(), domain, fields: Vec::new(), order: "id".to_owned(), limit: None }
+    }
+
+    /// Reads these fields.
+    pub fn fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.fields = fields.into_iter().map(Into::into).collect();
+        self
+    }
 }
 
 /// Odoo's answer to `load`.
@@ -116,6 +129,11 @@ impl Client {
         &self.inner.info
     }
 
+    /// The company that was configured.
+    pub(super) fn company(&self) -> Option<i64> {
+        self.inner.context.get("allowed_company_ids").and_then(|ids| ids[0].as_i64())
+    }
+
     /// Sends one call, once.
     pub async fn call(&self, mut call: Call) -> Result<Value, OdooError> {
         for (name, value) in &self.inner.context {
@@ -155,7 +173,7 @@ impl Client {
 
     /// `fields_get` with the attributes that [`FieldMap`](super::FieldMap) needs.
     pub async fn fields_get(&self, model: &str) -> Result<Map<String, Value>, OdooError> {
-        let call = Call::new(model, "fields_get").arg("attributes", json!(["type", "relation", "readonly"]));
+        let call = Call::new(model, "fields_get").arg("attributes", json!(["type", "relation", "readonly", "string"]));
         match self.call(call).await? {
             Value::Object(fields) => Ok(fields),
             _ => Err(unexpected("fields_get")),
