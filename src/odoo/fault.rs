@@ -1,4 +1,7 @@
-//! Every way in which a call to Odoo can fail, and what that means for the caller. (skeleton)
+//! Every way in which a call to Odoo can fail, and what that means for the caller.
+//!
+//! What XML-RPC and `/json/2` report is brought into one set of errors here, by codes and exception classes and not by
+//! texts: those are translated into the user's language.
 
 use std::time::Duration;
 
@@ -32,7 +35,9 @@ pub enum OdooError {
         /// The cause.
         detail: String,
     },
-    /// A proxy or Odoo asks to come back later (429, 502, 503, 504).
+    /// A proxy or Odoo asks to come back later (429, 502, 503, 504). After a 502 or 504 the request may have been
+    /// carried out; that counts as temporary nevertheless, because it is what a proxy says while Odoo is down, and
+    /// what the daemon repeats is idempotent.
     #[error("Odoo is busy or down (HTTP {status})")]
     Busy {
         /// HTTP status.
@@ -40,6 +45,9 @@ pub enum OdooError {
         /// The server's `Retry-After`.
         retry_after: Option<Duration>,
     },
+    /// The request is larger than Odoo, or a proxy before it, accepts (413).
+    #[error("the request is larger than Odoo, or a proxy before it, accepts; allow more or lower odoo.batch")]
+    TooLarge,
     /// The answer is not what the protocol allows (HTML, cut XML, too large).
     #[error("Odoo's answer cannot be read: {detail}")]
     Garbled {
@@ -80,8 +88,169 @@ impl OdooError {
         match self {
             Self::Unreachable { .. } | Self::Busy { .. } | Self::Conflict { .. } => Class::Temporary,
             Self::NoAnswer { .. } | Self::Garbled { .. } => Class::Ambiguous,
-            Self::Access { .. } | Self::Refused { .. } => Class::Permanent,
+            Self::Access { .. } | Self::Refused { .. } | Self::TooLarge => Class::Permanent,
             Self::Denied { .. } => Class::Denied,
+        }
+    }
+
+    /// The error behind an exception whose class is known, such as `odoo.exceptions.ValidationError`.
+    pub(super) fn from_exception(class: &str, message: &str) -> Self {
+        let kind = class.rsplit('.').next().unwrap_or(class).to_owned();
+        let message = message.trim().to_owned();
+        match kind.as_str() {
+            "AccessDenied" => Self::Denied { detail: message },
+            "AccessError" => Self::Access { message },
+            _ if is_missing_database(&message) => Self::Denied { detail: message },
+            _ if is_conflict(&kind) => Self::Conflict { message },
+            _ => Self::Refused { kind, message },
+        }
+    }
+
+    /// The error behind a fault of `/xmlrpc/2`. `None` where the method succeeded and only its result could not be
+    /// sent: XML-RPC as Odoo speaks it knows neither `None` nor records, and finds that out after the commit.
+    pub(super) fn from_fault(code: i64, text: &str) -> Option<Self> {
+        match code {
+            FAULT_DENIED => Some(Self::Denied { detail: text.trim().to_owned() }),
+            FAULT_ACCESS => Some(Self::Access { message: text.trim().to_owned() }),
+            FAULT_APPLICATION => {
+                let (class, message) = raised(text);
+                let unsendable = class == "TypeError"
+                    && (message.starts_with("cannot marshal None")
+                        || message.starts_with("cannot marshal <class 'odoo.api."));
+                (!unsendable).then(|| Self::from_exception(class, message))
+            }
+            _ => Some(Self::Refused { kind: format!("Fault {code}"), message: text.trim().to_owned() }),
+        }
+    }
+}
+
+// The codes of `/xmlrpc/2`. 2 is every kind of `UserError`; a missing record is one of them.
+const FAULT_APPLICATION: i64 = 1;
+const FAULT_DENIED: i64 = 3;
+const FAULT_ACCESS: i64 = 4;
+
+/// Exceptions of the database after which nothing was kept and the same call may succeed.
+fn is_conflict(class: &str) -> bool {
+    const CLASSES: [&str; 12] = [
+        "SerializationFailure",
+        "DeadlockDetected",
+        "TransactionRollbackError",
+        "LockNotAvailable",
+        "ConcurrencyError",
+        "OperationalError",
+        "InterfaceError",
+        "PoolError",
+        "AdminShutdown",
+        "CrashShutdown",
+        "CannotConnectNow",
+        "TooManyConnections",
+    ];
+    CLASSES.contains(&class)
+}
+
+/// PostgreSQL's own words, which Odoo does not translate. A class would not do: it is that of any lost connection.
+fn is_missing_database(message: &str) -> bool {
+    message.contains("FATAL:  database \"") && message.contains("does not exist")
+}
+
+/// The exception's class and message at the end of a Python traceback. Text that is none is the message.
+fn raised(traceback: &str) -> (&str, &str) {
+    let traceback = traceback.trim_end();
+    let mut start = 0;
+    let mut end_of_frames = None;
+    for line in traceback.split_inclusive('\n') {
+        start += line.len();
+        if line.starts_with("  File \"") {
+            end_of_frames = Some(start);
+        }
+    }
+    let Some(mut rest) = end_of_frames.map(|end| &traceback[end..]) else { return ("Exception", traceback) };
+    // After the last frame come its source line and perhaps a line of carets, all indented.
+    while rest.starts_with("    ") {
+        rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+    }
+    rest.split_once(": ").filter(|(class, _)| !class.contains(char::is_whitespace)).unwrap_or((rest, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn traceback(end: &str) -> String {
+        format!(
+            "Traceback (most recent call last):\n  File \"/odoo/service/model.py\", line 1, in dispatch\n    \
+             res = fn(db, uid)\n          ^^^^^^^^^^^\n  File \"/odoo/models.py\", line 2, in create\n    raise x\n{end}\n"
+        )
+    }
+
+    fn refused(kind: &str, message: &str) -> Option<OdooError> {
+        Some(OdooError::Refused { kind: kind.to_owned(), message: message.to_owned() })
+    }
+
+    #[test]
+    fn faults_are_classified_by_code() {
+        let text = || "كلمات".to_owned();
+        assert_eq!(OdooError::from_fault(2, "كلمات"), refused("Fault 2", "كلمات"));
+        assert_eq!(OdooError::from_fault(3, " كلمات\n"), Some(OdooError::Denied { detail: text() }));
+        assert_eq!(OdooError::from_fault(4, "كلمات"), Some(OdooError::Access { message: text() }));
+    }
+
+    #[test]
+    fn a_traceback_tells_class_and_message() {
+        let cases = [
+            (
+                "ValueError: Invalid field 'x' on model 'crm.lead'",
+                "ValueError",
+                "Invalid field 'x' on model 'crm.lead'",
+            ),
+            ("KeyError: 'nope'", "KeyError", "'nope'"),
+            ("AssertionError", "AssertionError", "AssertionError"),
+            (
+                "psycopg2.errors.UndefinedColumn: no column\nLINE 1: select\n        ^",
+                "UndefinedColumn",
+                "no column\nLINE 1: select\n        ^",
+            ),
+        ];
+        for (end, kind, message) in cases {
+            assert_eq!(OdooError::from_fault(1, &traceback(end)), refused(kind, message));
+        }
+        assert_eq!(OdooError::from_fault(1, "no traceback"), refused("Exception", "no traceback"));
+    }
+
+    #[test]
+    fn results_that_cannot_be_sent_are_success() {
+        for end in [
+            "TypeError: cannot marshal None unless allow_none is enabled",
+            "TypeError: cannot marshal <class 'odoo.api.mail.activity'> objects",
+        ] {
+            assert_eq!(OdooError::from_fault(1, &traceback(end)), None);
+        }
+        assert_eq!(
+            OdooError::from_fault(1, &traceback("TypeError: unexpected None")),
+            refused("TypeError", "unexpected None")
+        );
+    }
+
+    #[test]
+    fn lost_commits_are_temporary() {
+        for end in [
+            "psycopg2.errors.SerializationFailure: could not serialize access due to concurrent update",
+            "psycopg2.errors.DeadlockDetected: deadlock detected\nDETAIL:  Process 1 waits.",
+            "psycopg2.OperationalError: server closed the connection unexpectedly",
+        ] {
+            let error = OdooError::from_fault(1, &traceback(end)).map(|error| error.class());
+            assert_eq!(error, Some(Class::Temporary), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_missing_database_and_a_late_denial_are_denied() {
+        for end in [
+            "psycopg2.OperationalError: connection to server on socket \"/run/x\" failed: FATAL:  database \"no\" does not exist\n",
+            "odoo.exceptions.AccessDenied: Access Denied",
+        ] {
+            let error = OdooError::from_fault(1, &traceback(end)).map(|error| error.class());
+            assert_eq!(error, Some(Class::Denied), "{end}");
         }
     }
 }

@@ -12,8 +12,11 @@ mod call;
 mod client;
 mod fault;
 mod fields;
+mod json2;
 mod operation;
 mod resolve;
+mod transport;
+mod xmlrpc;
 
 pub use bridge::{AddonBridge, Bridge, BridgeInfo, DatabaseState, Events, PlainBridge};
 pub use call::Call;

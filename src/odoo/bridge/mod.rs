@@ -4,13 +4,15 @@
 //! acknowledgement. Without it the same is done as well as Odoo's own methods allow: see [`PlainBridge`].
 
 mod addon;
+mod merge;
 mod plain;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
-use super::{Applied, Client, OdooError, ReadyOperation};
+use self::addon::Found;
+use super::{Applied, Client, FieldMap, OdooError, ReadyOperation};
 use crate::{
     config::AddonChoice,
     domain::{Change, Model, Page},
@@ -44,7 +46,7 @@ pub struct BridgeInfo {
 }
 
 /// Undelivered events.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Events {
     /// The oldest ones.
     pub events: Vec<Change>,
@@ -64,69 +66,82 @@ pub enum Bridge {
 impl Bridge {
     /// Looks for the addon, and opens the way that `choice` allows.
     pub async fn open(client: Client, choice: AddonChoice) -> Result<Self, OdooError> {
-        let _ = (client, choice);
-        todo!()
+        if choice == AddonChoice::Off {
+            return PlainBridge::open(client).await.map(Self::Plain);
+        }
+        match AddonBridge::find(client).await? {
+            Found::Addon(bridge) => Ok(Self::Addon(*bridge)),
+            Found::Nothing(client) if choice == AddonChoice::Auto => PlainBridge::open(client).await.map(Self::Plain),
+            Found::Nothing(_) => Err(OdooError::Refused {
+                kind: "Addon".to_owned(),
+                message: "the addon g_assistant_connector is not installed; install it or set odoo.addon = \"auto\""
+                    .to_owned(),
+            }),
+        }
     }
 
     /// What it can do here.
     pub fn info(&self) -> &BridgeInfo {
-        todo!()
+        match self {
+            Self::Addon(bridge) => &bridge.info,
+            Self::Plain(bridge) => &bridge.info,
+        }
     }
 
     /// The connection.
     pub fn client(&self) -> &Client {
-        todo!()
+        match self {
+            Self::Addon(bridge) => &bridge.client,
+            Self::Plain(bridge) => &bridge.client,
+        }
     }
 
     /// Carries out operations; one answer each, in order. Safe to repeat as a whole after any error: what was done is
-    /// recognised. An error is never the fault of one operation.
+    /// recognised. Plain text in fields that are HTML here is made fit.
     pub async fn apply(&self, operations: &[ReadyOperation]) -> Result<Vec<Applied>, OdooError> {
-        let _ = operations;
-        todo!()
+        match self {
+            Self::Addon(bridge) => bridge.apply(operations).await,
+            Self::Plain(bridge) => bridge.apply(operations).await,
+        }
     }
 
     /// One page of records, ascending by id, archived ones included.
     pub async fn pull(&self, model: Model, after_id: i64, limit: u32) -> Result<Page, OdooError> {
-        let _ = (model, after_id, limit);
-        todo!()
+        match self {
+            Self::Addon(bridge) => bridge.pull(model, after_id, limit).await,
+            Self::Plain(bridge) => bridge.pull(model, after_id, limit).await,
+        }
     }
 
     /// Exactly these records, as far as they exist.
     pub async fn fetch(&self, model: Model, ids: &[i64]) -> Result<Page, OdooError> {
-        let _ = (model, ids);
-        todo!()
+        match self {
+            Self::Addon(bridge) => bridge.fetch(model, ids).await,
+            Self::Plain(bridge) => bridge.fetch(model, ids).await,
+        }
     }
 
     /// Which database this is now.
     pub async fn guard(&self) -> Result<DatabaseState, OdooError> {
-        todo!()
+        match self {
+            Self::Addon(bridge) => bridge.guard().await,
+            Self::Plain(bridge) => bridge.guard().await,
+        }
     }
 }
 
-impl AddonBridge {
-    /// The oldest undelivered events.
-    pub async fn events(&self, limit: u32) -> Result<Events, OdooError> {
-        let _ = limit;
-        todo!()
+/// The fields of every model that exists here.
+async fn fields_of_all(client: &Client) -> Result<HashMap<Model, FieldMap>, OdooError> {
+    let mut all = HashMap::new();
+    for model in [Model::Lead, Model::Order, Model::Partner] {
+        match FieldMap::load(client, model).await {
+            Ok(fields) => {
+                all.insert(model, fields);
+            }
+            // The application that brings the model is not installed.
+            Err(OdooError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
-
-    /// Marks events as delivered; returns how many were.
-    pub async fn ack(&self, ids: &[String]) -> Result<u64, OdooError> {
-        let _ = ids;
-        todo!()
-    }
-}
-
-impl PlainBridge {
-    /// One page of records written at or after `since`, ascending by id. Deletions are not seen.
-    pub async fn changed_since(
-        &self,
-        model: Model,
-        since: DateTime<Utc>,
-        after_id: i64,
-        limit: u32,
-    ) -> Result<Page, OdooError> {
-        let _ = (model, since, after_id, limit);
-        todo!()
-    }
+    Ok(all)
 }

@@ -1,5 +1,0 @@
-//! The bridge without the addon. (skeleton)
-
-/// Calls Odoo's own methods.
-#[derive(Debug)]
-pub struct PlainBridge {}

@@ -1,0 +1,1 @@
+//! The addon-less bridge against a scripted Odoo.

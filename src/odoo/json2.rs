@@ -1,0 +1,88 @@
+//! The transport over `/json/2`: Odoo 19 and later, with an API key. Names exceptions, carries `null`.
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::{
+    Call, OdooError,
+    transport::{self, Answer, Server, Transport},
+};
+
+const DATABASE: HeaderName = HeaderName::from_static("x-odoo-database");
+
+/// Calls methods by JSON.
+pub(super) struct Json2 {
+    server: Server,
+    headers: HeaderMap,
+    uid: i64,
+}
+
+impl Json2 {
+    /// Makes sure that the key is valid and belongs to `login`.
+    pub(super) async fn login(
+        server: Server,
+        database: &str,
+        login: &str,
+        secret: &SecretString,
+    ) -> Result<Self, OdooError> {
+        let header = |text: &str, what| {
+            HeaderValue::from_str(text)
+                .map_err(|_| OdooError::Denied { detail: format!("{what} holds characters that HTTP cannot carry") })
+        };
+        let mut token = header(&format!("bearer {}", secret.expose_secret()), "the key")?;
+        token.set_sensitive(true);
+        let headers = HeaderMap::from_iter([
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (header::AUTHORIZATION, token),
+            (DATABASE, header(database, "the database's name")?),
+        ]);
+        let mut this = Self { server, headers, uid: 0 };
+        let context = this.call(&Call::new("res.users", "context_get")).await?;
+        this.uid = context["uid"].as_i64().unwrap_or_default();
+        let users = this.call(&Call::new("res.users", "read").on([this.uid]).arg("fields", json!(["login"]))).await?;
+        match users[0]["login"].as_str() {
+            Some(found) if found == login => Ok(this),
+            _ => Err(OdooError::Denied { detail: format!("the key does not belong to the login {login:?}") }),
+        }
+    }
+
+    /// The user's id.
+    pub(super) fn uid(&self) -> i64 {
+        self.uid
+    }
+}
+
+#[async_trait]
+impl Transport for Json2 {
+    async fn call(&self, call: &Call) -> Result<Value, OdooError> {
+        let mut body = call.arguments.clone();
+        if let Some(ids) = &call.ids {
+            body.insert("ids".to_owned(), json!(ids));
+        }
+        body.insert("context".to_owned(), Value::Object(call.context.clone()));
+        let path = format!("json/2/{}/{}", call.model, call.method);
+        let body = Value::Object(body).to_string().into_bytes();
+        let Answer { status, body } = self.server.post(&path, self.headers.clone(), body, call.timeout).await?;
+        if status == StatusCode::OK {
+            return transport::read(body, read).await;
+        }
+        Err(failure(status, &body))
+    }
+}
+
+fn read(body: &[u8]) -> Result<Value, OdooError> {
+    serde_json::from_slice(body).map_err(|_| OdooError::Garbled { detail: "it is not JSON".to_owned() })
+}
+
+/// The error behind an answer that is not 200: `{"name": "odoo.exceptions.UserError", "message": "…", …}`.
+fn failure(status: StatusCode, body: &[u8]) -> OdooError {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    match (status.as_u16(), answer["name"].as_str(), answer["message"].as_str()) {
+        (401, _, message) => OdooError::Denied { detail: message.unwrap_or("the key is not valid").trim().to_owned() },
+        (_, Some(name), Some(message)) => OdooError::from_exception(name, message),
+        (403, ..) => OdooError::Access { message: "a proxy before Odoo refuses the request (HTTP 403)".to_owned() },
+        (status, ..) => OdooError::Garbled { detail: format!("HTTP {status}") },
+    }
+}

@@ -1,0 +1,225 @@
+//! What a transport is, and the HTTP exchange that all of them share.
+//!
+//! Every exchange has a time limit and every answer a size limit. Errors name the server without credentials and
+//! never quote an answer's body.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
+use url::Url;
+
+use super::{Call, OdooError};
+use crate::net;
+
+/// Largest answer that is read.
+const MAX_ANSWER: usize = 256 << 20;
+
+/// Answers up to this size are read at once; larger ones take more than a fraction of a millisecond.
+const READ_INLINE: usize = 64 << 10;
+
+/// Longest `Retry-After` that is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// A way to call methods of one database as one user.
+#[async_trait]
+pub(super) trait Transport: Send + Sync {
+    /// Calls the method once.
+    async fn call(&self, call: &Call) -> Result<Value, OdooError>;
+}
+
+/// One server, over HTTP.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    http: reqwest::Client,
+    base: Url,
+    timeout: Duration,
+    max_answer: usize,
+}
+
+/// An answer that arrived whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+}
+
+impl Server {
+    /// The server at `base`, with the longest wait for an answer.
+    pub(super) fn new(base: &Url, timeout: Duration) -> Result<Self, OdooError> {
+        let mut base = base.clone();
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let http = net::client(&base).map_err(|error| unreachable(&base, root_cause(&error)))?;
+        Ok(Self { http, base, timeout, max_answer: MAX_ANSWER })
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_max_answer(mut self, max_answer: usize) -> Self {
+        self.max_answer = max_answer;
+        self
+    }
+
+    /// Posts a body and reads the answer. Answers that only a proxy or a wrong address gives are errors here.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, OdooError> {
+        self.exchange(self.http.post(self.url(path)?).headers(headers).body(body), path, timeout).await
+    }
+
+    /// Reads a page.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, OdooError> {
+        self.exchange(self.http.get(self.url(path)?), path, None).await
+    }
+
+    fn url(&self, path: &str) -> Result<Url, OdooError> {
+        self.base.join(path).map_err(|error| unreachable(&self.base, error.to_string()))
+    }
+
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+        path: &str,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, OdooError> {
+        let request = request.timeout(timeout.unwrap_or(self.timeout));
+        let mut response = request.send().await.map_err(|error| self.broken(&error))?;
+        let status = response.status();
+        self.check_status(status, response.headers(), path)?;
+        if response.content_length().is_some_and(|length| length > self.max_answer as u64) {
+            return Err(too_large(self.max_answer));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error))? {
+            if body.len() + chunk.len() > self.max_answer {
+                return Err(too_large(self.max_answer));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, body: body.into() })
+    }
+
+    fn broken(&self, error: &reqwest::Error) -> OdooError {
+        if error.is_connect() || error.is_builder() {
+            return unreachable(&self.base, root_cause(error));
+        }
+        let detail = if error.is_timeout() { "it took too long".to_owned() } else { root_cause(error) };
+        OdooError::NoAnswer { detail }
+    }
+
+    fn check_status(&self, status: StatusCode, headers: &HeaderMap, path: &str) -> Result<(), OdooError> {
+        let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+        match status.as_u16() {
+            429 | 502..=504 => {
+                let retry_after = text(header::RETRY_AFTER).and_then(|value| retry_after(value, Utc::now()));
+                Err(OdooError::Busy { status: status.as_u16(), retry_after })
+            }
+            300..=399 => {
+                let target = text(header::LOCATION)
+                    .and_then(|location| self.base.join(location).ok())
+                    .map_or_else(|| "elsewhere".to_owned(), |url| origin(&url));
+                Err(unreachable(&self.base, format!("it redirects to {target}; set odoo.url to the final address")))
+            }
+            413 => Err(OdooError::TooLarge),
+            404 if !is_json(headers) => Err(unreachable(
+                &self.base,
+                format!("there is no /{path} (HTTP 404); is odoo.url the address of Odoo?"),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Makes a value of an answer: here if it is small, else where it does not hold up other tasks.
+pub(super) async fn read<T: Send + 'static>(
+    body: Bytes,
+    read: fn(&[u8]) -> Result<T, OdooError>,
+) -> Result<T, OdooError> {
+    if body.len() <= READ_INLINE {
+        return read(&body);
+    }
+    let task = tokio::task::spawn_blocking(move || read(&body));
+    task.await.unwrap_or_else(|_| Err(OdooError::Garbled { detail: "its reader was stopped".to_owned() }))
+}
+
+/// The address without credentials and query.
+fn origin(url: &Url) -> String {
+    let mut url = url.clone();
+    // These fail only for addresses that have no host, which have no credentials either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.to_string()
+}
+
+fn unreachable(base: &Url, detail: String) -> OdooError {
+    OdooError::Unreachable { url: origin(base), detail }
+}
+
+fn too_large(limit: usize) -> OdooError {
+    OdooError::Garbled { detail: format!("it is larger than {} MiB", limit >> 20) }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+/// The innermost cause: the outer ones repeat the URL or say nothing.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    // Only the outermost error holds the URL.
+    if std::ptr::addr_eq(cause, error) { "the request failed".to_owned() } else { cause.to_string() }
+}
+
+/// Seconds or an HTTP date.
+fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let wait = match value.trim().parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = DateTime::parse_from_rfc2822(value.trim()).ok()?;
+            (until.to_utc() - now).to_std().unwrap_or_default()
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_bounded() {
+        let now = DateTime::parse_from_rfc3339("2026-11-21T10:00:00Z").expect("a time").to_utc();
+        for (value, expected) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("999999999", Some(3600)),
+            ("Sat, 21 Nov 2026 10:00:30 GMT", Some(30)),
+            ("Sat, 21 Nov 2026 09:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(retry_after(value, now), expected.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_address_in_errors_has_no_credentials() {
+        let url = Url::parse("https://user:secret@odoo.example.com/sub/?token=x").expect("a URL");
+        assert_eq!(origin(&url), "https://odoo.example.com/sub/");
+    }
+}
