@@ -49,17 +49,18 @@ pub async fn pull(
     page_size: u32,
     progress: &mut impl Progress,
 ) -> Result<Pulled, SyncError> {
-    let started_at = clock.now_ms();
-    let sweep = store.start_sweep(model).await?;
     let mut pulled = Pulled::default();
     let mut total = None;
-    let mut requested_at = started_at;
+    let mut requested_at = clock.now_ms();
+    let mut first_id = 1;
     let mut page = fetch(session, model, 0, page_size).await?;
     loop {
         total = total.or(page.total);
         let next = page.next;
-        let page_requested_at = requested_at;
-        requested_at = clock.now_ms();
+        // Up to the last id of the page, or to the end of the model, what is not on the page is not in Odoo.
+        let covers = (first_id, next.unwrap_or(i64::MAX));
+        first_id = next.unwrap_or_default() + 1;
+        let page_requested_at = std::mem::replace(&mut requested_at, clock.now_ms());
         let following = async {
             match next {
                 Some(after) => fetch(session, model, after, page_size).await.map(Some),
@@ -67,18 +68,18 @@ pub async fn pull(
             }
         };
         let count = page.records.len() as u64;
-        let (stored, following) = tokio::join!(store.store_page(model, page, page_requested_at, sweep), following);
+        let (stored, following) = tokio::join!(store.store_page(model, page, page_requested_at, Some(covers)), following);
         let stored = stored?;
         pulled.records += count;
         pulled.new += stored.new;
         pulled.changed += stored.changed;
+        pulled.deleted += stored.deleted;
         progress.page(pulled.records, total);
         match following? {
             Some(following) => page = following,
             None => break,
         }
     }
-    pulled.deleted = store.finish_sweep(model, sweep, started_at).await?.deleted.len() as u64;
     Ok(pulled)
 }
 
