@@ -71,6 +71,9 @@ pub enum ConfigError {
     /// The file has problems: all of them, one below the other.
     #[error("{0}")]
     Invalid(Problems),
+    /// The file is right, but secrets that it names cannot be read: one text for each.
+    #[error("{}", .0.join("\n"))]
+    Secrets(Vec<String>),
 }
 
 impl Config {
