@@ -4,6 +4,8 @@
 //! test keeps the two equal. Secrets are not in here, only where they are kept ([`SecretRef`](crate::secret::SecretRef)).
 //! Reading is pure: no secret is opened and nothing is connected to.
 
+#[cfg(test)]
+mod example;
 pub mod expect;
 mod log;
 mod mask;

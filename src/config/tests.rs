@@ -433,7 +433,10 @@ config.toml:2:7: odoo.url: the secret is sent over the network in clear
     assert_eq!(warnings(&clear[..clear.find("[sources").unwrap()]), expected);
     assert_eq!(warnings(&with("https://odoo.example.com", "http://127.0.0.1:8069")), "");
 
-    let sync = with("[sources.web]", "[sync]\noverlap = \"1m\"\npoll_interval = \"1h\"\nsweep_interval = \"10m\"\n\n[sources.web]");
+    let sync = with(
+        "[sources.web]",
+        "[sync]\noverlap = \"1m\"\npoll_interval = \"1h\"\nsweep_interval = \"10m\"\n\n[sources.web]",
+    );
     let expected = r#"config.toml:8:11: sync.overlap: may be shorter than a transaction
   overlap = "1m"
             ^^^^
