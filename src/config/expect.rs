@@ -20,8 +20,12 @@ pub struct Expect<T> {
     example: String,
     /// Whether a wrong value may be a secret in plain text, and must not be shown.
     sensitive: bool,
-    read: Rc<dyn Fn(&Item<'_>) -> Result<T, Fault>>,
+    /// Writes a value as in TOML, so that a default can be the example.
+    show: Option<fn(&T) -> String>,
+    read: Rc<Read<T>>,
 }
+
+type Read<T> = dyn Fn(&Item<'_>) -> Result<T, Fault>;
 
 /// Why a value is not what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +50,7 @@ impl<T: 'static> Expect<T> {
         example: impl Into<String>,
         read: impl Fn(&Item<'_>) -> Result<T, Fault> + 'static,
     ) -> Self {
-        Self { what: what.into(), example: example.into(), sensitive: false, read: Rc::new(read) }
+        Self { what: what.into(), example: example.into(), sensitive: false, show: None, read: Rc::new(read) }
     }
 
     /// Replaces the example, which is written as in TOML: `"\"crm_production\""`.
@@ -61,6 +65,18 @@ impl<T: 'static> Expect<T> {
             convert(read(item)?).map_err(|error| Fault::Invalid(error.to_string()))
         });
         mapped.sensitive(self.sensitive)
+    }
+
+    /// Makes a good value the example, if it can be written.
+    pub(super) fn example_of(self, value: &T) -> Self {
+        match self.show {
+            Some(show) => self.example(show(value)),
+            None => self,
+        }
+    }
+
+    fn show(self, show: fn(&T) -> String) -> Self {
+        Self { show: Some(show), ..self }
     }
 
     fn sensitive(self, sensitive: bool) -> Self {
@@ -109,6 +125,7 @@ pub fn boolean() -> Expect<bool> {
         DeValue::Boolean(value) => Ok(*value),
         _ => Err(wrong_type(item)),
     })
+    .show(bool::to_string)
 }
 
 /// A whole number in a range.
@@ -122,6 +139,7 @@ where
         let value = i64_of(number).and_then(|number| N::try_from(number).ok());
         value.filter(|value| range.contains(value)).ok_or_else(|| found(number))
     })
+    .show(N::to_string)
 }
 
 /// A number in a range, with or without a fraction.
@@ -135,6 +153,7 @@ pub fn float(range: RangeInclusive<f64>) -> Expect<f64> {
         };
         value.filter(|value| range.contains(value)).ok_or_else(|| found(number))
     })
+    .show(|value| format!("{value:?}"))
 }
 
 /// A duration in a range, such as `"30s"`, `"10m"`, `"24h"` or `"7d"`.
@@ -149,6 +168,7 @@ pub fn duration(range: RangeInclusive<Duration>) -> Expect<Duration> {
         DeValue::Integer(number) => Err(wrong(format!("a duration needs a unit: \"{number}s\", or m, h, d"))),
         _ => Err(wrong_type(item)),
     })
+    .show(|value| format!("\"{}\"", units::show_duration(*value)))
 }
 
 /// A size in a range: a number of bytes, or text such as `"1 MB"` (1,000,000 bytes) or `"1 MiB"` (1,048,576).
@@ -166,14 +186,18 @@ pub fn size(range: RangeInclusive<u64>) -> Expect<u64> {
             None => Err(wrong("a size is a number of bytes, or has a unit: kB, MB, GB, KiB, MiB or GiB")),
         }
     })
+    .show(|value| format!("\"{}\"", units::show_size(*value)))
 }
 
 /// An `http` or `https` URL with a host, and without a login in it.
 pub fn url() -> Expect<Url> {
     Expect::new("a URL", "\"https://odoo.example.com\"", |item| {
-        let url = Url::parse(text(item)?).map_err(|error| Fault::Invalid(format!("is not a URL: {error}")))?;
-        if !url.username().is_empty() || url.password().is_some() {
+        let text = text(item)?;
+        if text.contains('@') {
             item.mask();
+        }
+        let url = Url::parse(text).map_err(|error| Fault::Invalid(format!("is not a URL: {error}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
             return Err(Fault::Invalid("a URL must not hold a login or password".to_owned()));
         }
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -188,6 +212,7 @@ pub fn socket_addr() -> Expect<SocketAddr> {
     Expect::new("an IP address with a port", "\"127.0.0.1:8077\"", |item| {
         text(item)?.parse().map_err(|_| Fault::Unexpected { found: None, hint: None })
     })
+    .show(|value| format!("\"{value}\""))
 }
 
 /// One of several words, and what each means.

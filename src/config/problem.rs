@@ -62,28 +62,28 @@ impl fmt::Display for Problems {
 
 /// The 1-based line and column (in characters) of a byte offset.
 pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
-    let offset = text.floor_char_boundary(offset);
     let start = line(text, offset).start;
-    (text[..start].matches('\n').count() + 1, text[start..offset].chars().count() + 1)
+    let before = text[start..].char_indices().take_while(|(index, _)| start + index < offset).count();
+    (text[..start].matches('\n').count() + 1, before + 1)
 }
 
 /// The line around a byte offset, without its end.
 pub(super) fn line(text: &str, offset: usize) -> Range<usize> {
-    let offset = text.floor_char_boundary(offset);
-    let start = text[..offset].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = text[offset..].find('\n').map_or(text.len(), |newline| offset + newline);
+    // On bytes: the parser may point into a character.
+    let (before, after) = text.as_bytes().split_at(offset.min(text.len()));
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let end = after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| before.len() + newline);
     start..end
 }
 
 /// The line where `span` starts, with carets under the span. Bytes inside `masks` are shown as `***`, whatever their
 /// number, so that not even the length of a secret is told.
 pub(super) fn excerpt(text: &str, span: &Range<usize>, masks: &[Range<usize>]) -> String {
-    let start = text.floor_char_boundary(span.start);
-    let line = line(text, start);
+    let line = line(text, span.start);
     let (mut shown, mut carets, mut in_mask) = (String::new(), String::new(), false);
     for (index, char) in text[line.clone()].trim_end().char_indices() {
         let at = line.start + index;
-        let caret = if at == start || span.contains(&at) { '^' } else { ' ' };
+        let caret = if at == span.start || span.contains(&at) { '^' } else { ' ' };
         let masked = masks.iter().any(|mask| mask.contains(&at));
         if !masked {
             shown.push(if char == '\t' { ' ' } else { char });

@@ -44,6 +44,11 @@ pub fn read<T>(text: &str, path: &Path, walk: impl FnOnce(Reader<'_>) -> Option<
     };
     let made =
         if syntax::report(&file, &errors) { walk(Reader::new(&file, String::new(), None, Some(root))) } else { None };
+    if made.is_none() && file.found.borrow().is_empty() {
+        // Never end with an error that says nothing.
+        let (message, hint) = ("a section was refused without a reason", "this is a bug: please report it");
+        file.report(Level::Problem, None, String::new(), message.to_owned(), Some(hint.to_owned()));
+    }
     let (problems, warnings) = file.into_problems();
     match made {
         Some(made) if problems.list.is_empty() => Ok((made, warnings)),
@@ -102,7 +107,7 @@ impl<'a> Reader<'a> {
 
     /// The value of a key that has a default.
     pub fn or<T: 'static>(&mut self, key: &str, expect: Expect<T>, default: T) -> T {
-        self.optional(key, expect).unwrap_or(default)
+        self.optional(key, expect.example_of(&default)).unwrap_or(default)
     }
 
     /// The table at a key. If it is absent, a reader that finds every key absent.
@@ -133,7 +138,7 @@ impl<'a> Reader<'a> {
         tables.filter(|(table, _)| table.is_present()).map(|(table, key)| (key, table)).collect()
     }
 
-    /// Reports a problem with a key: at its value, else at its table.
+    /// Reports a problem with a key: at its value, else at its table. With an empty key, it is about the table.
     pub fn problem(&self, key: &str, message: impl Into<String>, hint: Option<String>) {
         self.file.report(Level::Problem, self.place(key), self.join(key), message.into(), hint);
     }
@@ -153,7 +158,8 @@ impl<'a> Reader<'a> {
             };
             // Nobody knows what it is: it may be a secret under a misspelt key.
             self.file.masks.borrow_mut().extend(mask::scalars(value));
-            let noun = if value.get_ref().is_table() { "section" } else { "key" };
+            let inline = self.file.text.get(value.span()).is_some_and(|written| written.starts_with('{'));
+            let noun = if value.get_ref().is_table() && !inline { "section" } else { "key" };
             let guess = closest(key, &known).map_or_else(String::new, |guess| format!("did you mean `{guess}`? "));
             let hint = format!("{guess}known here: {}", quoted(&known));
             self.file.report(
@@ -190,7 +196,11 @@ impl<'a> Reader<'a> {
     }
 
     fn join(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        match (self.path.as_str(), key) {
+            ("", key) => key.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, key) => format!("{path}.{key}"),
+        }
     }
 }
 

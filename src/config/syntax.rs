@@ -20,7 +20,7 @@ pub(super) fn report(file: &File<'_>, errors: &[Error]) -> bool {
     errors.dedup_by_key(|(span, _)| file.line(span.start).start);
     for (span, message) in errors {
         let (key, message) = if message == DUPLICATE {
-            (file.text()[span.clone()].to_owned(), "is there twice".to_owned())
+            (file.text().get(span.clone()).unwrap_or_default().to_owned(), "is there twice".to_owned())
         } else {
             (String::new(), format!("not valid TOML: {message}"))
         };
@@ -39,7 +39,10 @@ fn may_be_secret(file: &File<'_>, span: &Range<usize>) -> Range<usize> {
     let header = text[..line.start].lines().rev().find(|line| line.trim_start().starts_with('[')).unwrap_or("");
     let is_header = shown.trim_start().starts_with('[') && !shown.contains(['"', '\'', '=']);
     match shown.find('=') {
-        Some(equals) if mask::sounds_secret(shown) || mask::sounds_secret(header) => line.start + equals + 1..line.end,
+        Some(equals) if mask::sounds_secret(shown) || mask::sounds_secret(header) => {
+            let value = shown[equals + 1..].trim_start();
+            line.end - value.len()..line.end
+        }
         None if !is_header => line,
         _ => 0..0,
     }

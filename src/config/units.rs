@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+/// One second.
+pub const SECOND: Duration = Duration::from_secs(1);
+/// One minute.
+pub const MINUTE: Duration = Duration::from_secs(60);
+/// One hour.
+pub const HOUR: Duration = Duration::from_secs(3_600);
+/// One day.
+pub const DAY: Duration = Duration::from_secs(86_400);
+
 /// Units of time in seconds, largest first.
 const TIME: &[(&str, u64)] = &[("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
@@ -41,7 +50,7 @@ pub(super) fn show_size(bytes: u64) -> String {
 }
 
 fn largest(value: u64, units: &[(&'static str, u64)]) -> Option<(u64, &'static str)> {
-    let (unit, factor) = units.iter().find(|(_, factor)| value > 0 && value % factor == 0)?;
+    let (unit, factor) = units.iter().find(|(_, factor)| value > 0 && value.is_multiple_of(*factor))?;
     Some((value / factor, unit))
 }
 
