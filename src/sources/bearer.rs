@@ -21,16 +21,16 @@ pub struct Tokens(Vec<[u8; 32]>);
 impl Tokens {
     /// Reads every token.
     pub fn open(secrets: &[SecretRef]) -> Result<Self, SecretError> {
-        secrets.iter().try_fold(Self::default(), |tokens, secret| tokens.with(secret.read()?.expose_secret()))
+        secrets.iter().try_fold(Self::default(), |tokens, secret| {
+            tokens.with(secret.read()?.expose_secret()).map_err(|error| error.at(secret))
+        })
     }
 
     /// These tokens and one more.
     pub fn with(mut self, token: &str) -> Result<Self, SecretError> {
         if token.len() < MIN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(SecretError(format!(
-                "an API token needs at least {MIN_LENGTH} characters, visible ASCII only, such as made by \
-                 `openssl rand -hex 32`"
-            )));
+            let problem = format!("an API token needs at least {MIN_LENGTH} characters, visible ASCII only");
+            return Err(SecretError::new(problem, "make one with `openssl rand -hex 32`"));
         }
         self.0.push(hash(token).finalize().into_bytes().into());
         Ok(self)

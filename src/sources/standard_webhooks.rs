@@ -51,10 +51,11 @@ impl Key {
     /// Reads a secret: `whsec_` and the base64 of 24 to 64 random bytes.
     pub fn parse(secret: &str) -> Result<Self, SecretError> {
         let fault = |detail: &str| {
-            SecretError(format!(
-                "the signing secret {detail}; it is `{PREFIX}` and the base64 of 24 to 64 random bytes, \
-                 such as made by `echo {PREFIX}$(openssl rand -base64 32)`"
-            ))
+            let hint = format!(
+                "it is `{PREFIX}` and the base64 of 24 to 64 random bytes, such as made by \
+                 `echo {PREFIX}$(openssl rand -base64 32)`"
+            );
+            SecretError::new(detail, hint)
         };
         let encoded = secret.strip_prefix(PREFIX).ok_or_else(|| fault("does not start with `whsec_`"))?;
         let bytes = STANDARD.decode(encoded).map_err(|_| fault("is not base64 after `whsec_`"))?;
@@ -98,7 +99,10 @@ impl Spec {
     }
 
     pub(super) fn open(&self) -> Result<Verifier, SecretError> {
-        let keys = self.secrets.iter().map(|secret| Key::parse(secret.read()?.expose_secret()));
+        let keys = self
+            .secrets
+            .iter()
+            .map(|secret| Key::parse(secret.read()?.expose_secret()).map_err(|error| error.at(secret)));
         Ok(Verifier { keys: keys.collect::<Result<_, _>>()?, tolerance: self.tolerance })
     }
 }
