@@ -40,23 +40,28 @@ pub enum SecretRef {
 /// Why a secret cannot be used.
 #[derive(Debug)]
 pub struct SecretError {
-    /// Where it is kept.
-    pub place: SecretRef,
+    /// Where it is kept, if that is known.
+    pub place: Option<SecretRef>,
     /// What is wrong with it.
     pub problem: String,
     /// What to do next.
     pub hint: String,
     /// What the system said.
-    pub cause: Option<Box<dyn Error + Send + std::marker::Sync>>,
+    pub cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl SecretError {
-    /// For a secret that can be read but not used, such as a key in the wrong form.
-    pub fn new(place: &SecretRef, problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { place: place.clone(), problem: problem.into(), hint: hint.into(), cause: None }
+    /// What is wrong with a secret and what to do next, neither of which may hold the value.
+    pub fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { place: None, problem: problem.into(), hint: hint.into(), cause: None }
     }
 
-    fn caused_by(self, cause: impl Error + Send + std::marker::Sync + 'static) -> Self {
+    /// Adds where the secret is kept.
+    pub fn at(self, place: &SecretRef) -> Self {
+        Self { place: Some(place.clone()), ..self }
+    }
+
+    fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> Self {
         Self { cause: Some(Box::new(cause)), ..self }
     }
 }
@@ -69,7 +74,10 @@ impl Error for SecretError {
 
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "secret in {}: {}", self.place, self.problem)?;
+        match &self.place {
+            Some(place) => write!(f, "secret in {place}: {}", self.problem)?,
+            None => write!(f, "secret: {}", self.problem)?,
+        }
         if let Some(cause) = &self.cause {
             write!(f, ": {cause}")?;
         }
@@ -94,75 +102,93 @@ impl SecretRef {
         self.read_with(&|name| std::env::var_os(name))
     }
 
-    fn read_with(&self, env: &dyn Fn(&str) -> Option<OsString>) -> Result<SecretString, SecretError> {
-        let mut text = match self {
-            Self::Credential(name) => self.read_credential(name, env)?,
-            Self::File(path) => self.read_file(path, Access::OwnerOnly)?,
-            Self::Env(name) => self.read_env(name, env)?,
-            Self::Keyring(entry) => keyring::read(self, entry)?,
+    fn read_with(&self, env: Environment<'_>) -> Result<SecretString, SecretError> {
+        let text = match self {
+            Self::Credential(name) => read_credential(name, env),
+            Self::File(path) => read_file(path, Access::OwnerOnly),
+            Self::Env(name) => read_env(name, env),
+            Self::Keyring(entry) => keyring::read(entry),
         };
-        text.truncate(text.trim_end_matches(['\n', '\r']).len());
-        if text.trim().is_empty() {
-            return Err(SecretError::new(self, "is empty", "put the secret there"));
-        }
-        Ok(text.into())
+        text.and_then(trimmed).map_err(|error| error.at(self))
     }
+}
 
-    fn read_credential(&self, name: &str, env: &dyn Fn(&str) -> Option<OsString>) -> Result<String, SecretError> {
-        if name.is_empty() || name.contains('/') || name.contains("..") || name == "." {
-            return Err(SecretError::new(self, "is not a name", "use a plain name, without `/` or `..`"));
-        }
-        let Some(directory) = env(CREDENTIALS) else {
-            let hint = format!(
-                "only a service of systemd has credentials: add `LoadCredentialEncrypted={name}:/etc/credstore.encrypted/{name}` \
-                 to its unit, or use {{ file = \"…\" }} where there is no systemd"
-            );
-            return Err(SecretError::new(self, format!("${CREDENTIALS} is not set"), hint));
-        };
-        // systemd decides who may read the directory, by access lists that show as bits of the group.
-        self.read_file(&Path::new(&directory).join(name), Access::Any)
-    }
+/// Looks up an environment variable.
+type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-    fn read_file(&self, path: &Path, access: Access) -> Result<String, SecretError> {
-        let metadata = fs::metadata(path).map_err(|cause| self.unreadable(path, cause))?;
-        // Asked before it is opened: opening a pipe waits for its writer.
-        if !metadata.is_file() {
-            return Err(SecretError::new(self, "is not a file", "name the file that holds the secret"));
-        }
-        let file = File::open(path).map_err(|cause| self.unreadable(path, cause))?;
-        let mode = file.metadata().map_err(|cause| self.unreadable(path, cause))?.permissions().mode() & 0o777;
-        if matches!(access, Access::OwnerOnly) && mode & 0o077 != 0 {
-            let hint = format!("chmod 600 {}", path.display());
-            return Err(SecretError::new(self, format!("others than its owner may use it (mode {mode:04o})"), hint));
-        }
-        let mut bytes = Vec::new();
-        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|cause| self.unreadable(path, cause))?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(SecretError::new(self, "is larger than 64 KiB", "name the file that holds only the secret"));
-        }
-        // The bytes are not part of the error: they may be most of the secret.
-        String::from_utf8(bytes).map_err(|_| self.not_text())
+fn trimmed(mut text: String) -> Result<SecretString, SecretError> {
+    text.truncate(text.trim_end_matches(['\n', '\r']).len());
+    if text.trim().is_empty() {
+        return Err(SecretError::new("is empty", "put the secret there"));
     }
+    Ok(text.into())
+}
 
-    fn read_env(&self, name: &str, env: &dyn Fn(&str) -> Option<OsString>) -> Result<String, SecretError> {
-        let value = env(name).ok_or_else(|| {
-            SecretError::new(self, "is not set", format!("set {name} in the environment of the daemon"))
-        })?;
-        value.into_string().map_err(|_| self.not_text())
+fn read_credential(name: &str, env: Environment<'_>) -> Result<String, SecretError> {
+    if name.is_empty() || name.contains('/') || name.contains("..") || name == "." {
+        return Err(SecretError::new("is not a name", "use a plain name, without `/` or `..`"));
     }
+    let Some(directory) = env(CREDENTIALS).map(PathBuf::from) else {
+        let hint = "only a service that systemd starts has credentials; use { file = \"…\" } elsewhere";
+        return Err(SecretError::new(format!("${CREDENTIALS} is not set"), hint));
+    };
+    let path = directory.join(name);
+    if !path.exists() {
+        let hint =
+            format!("add it to the unit with LoadCredential= or LoadCredentialEncrypted=; {}", present(&directory));
+        return Err(SecretError::new("the service has no such credential", hint));
+    }
+    // systemd decides who may read the directory, by access lists that show as bits of the group.
+    read_file(&path, Access::Any)
+}
 
-    fn unreadable(&self, path: &Path, cause: io::Error) -> SecretError {
-        let hint = match cause.kind() {
-            io::ErrorKind::NotFound => format!("create {}, with the secret as its only line", path.display()),
-            io::ErrorKind::PermissionDenied => format!("let the daemon's user own {}", path.display()),
-            _ => format!("check {}", path.display()),
-        };
-        SecretError::new(self, "cannot be read", hint).caused_by(cause)
-    }
+/// The names of the credentials that are there.
+fn present(directory: &Path) -> String {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    if names.is_empty() { "it has none".to_owned() } else { format!("it has: {}", names.join(", ")) }
+}
 
-    fn not_text(&self) -> SecretError {
-        SecretError::new(self, "is not UTF-8 text", "keep it as text, such as Base64")
+fn read_file(path: &Path, access: Access) -> Result<String, SecretError> {
+    let unreadable = |cause| unreadable(path, cause);
+    // Asked before it is opened: opening a pipe waits for its writer.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(SecretError::new("is not a file", "name the file that holds the secret"));
     }
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+    if matches!(access, Access::OwnerOnly) && mode & 0o077 != 0 {
+        let problem = format!("others than its owner may use it (mode {mode:04o})");
+        return Err(SecretError::new(problem, format!("chmod 600 {}", path.display())));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(SecretError::new("is larger than 64 KiB", "name the file that holds only the secret"));
+    }
+    // The bytes are not part of the error: they may be most of the secret.
+    String::from_utf8(bytes).map_err(|_| not_text())
+}
+
+fn read_env(name: &str, env: Environment<'_>) -> Result<String, SecretError> {
+    let value = env(name)
+        .ok_or_else(|| SecretError::new("is not set", format!("set {name} in the environment of the daemon")))?;
+    value.into_string().map_err(|_| not_text())
+}
+
+fn unreadable(path: &Path, cause: io::Error) -> SecretError {
+    let path = path.display();
+    let hint = match cause.kind() {
+        io::ErrorKind::NotFound => format!("create {path}, with the secret as its only line"),
+        io::ErrorKind::PermissionDenied => format!("let the daemon's user own {path} and reach its directory"),
+        _ => format!("check {path}"),
+    };
+    SecretError::new("cannot be read", hint).caused_by(cause)
+}
+
+fn not_text() -> SecretError {
+    SecretError::new("is not UTF-8 text", "keep it as text, such as Base64")
 }
 
 /// Who may be able to read a secret's file.
@@ -240,6 +266,13 @@ mod tests {
         let secret = SecretRef::Credential("odoo".to_owned()).read_with(&env).unwrap();
         assert_eq!(secret.expose_secret(), "hunter2");
 
+        let error = SecretRef::Credential("shop".to_owned()).read_with(&env).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "secret in credential `shop`: the service has no such credential\n  hint: add it to the unit with \
+             LoadCredential= or LoadCredentialEncrypted=; it has: odoo"
+        );
+
         for name in ["../odoo", "a/b", "..", ".", ""] {
             let error = SecretRef::Credential(name.to_owned()).read_with(&env).unwrap_err();
             assert_eq!(error.problem, "is not a name", "{name}");
@@ -251,9 +284,8 @@ mod tests {
         let error = SecretRef::Credential("odoo".to_owned()).read_with(&no_env).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "secret in credential `odoo`: $CREDENTIALS_DIRECTORY is not set\n  hint: only a service of systemd has \
-             credentials: add `LoadCredentialEncrypted=odoo:/etc/credstore.encrypted/odoo` to its unit, or use \
-             { file = \"…\" } where there is no systemd"
+            "secret in credential `odoo`: $CREDENTIALS_DIRECTORY is not set\n  hint: only a service that systemd starts \
+             has credentials; use { file = \"…\" } elsewhere"
         );
     }
 

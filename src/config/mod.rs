@@ -4,6 +4,8 @@
 //! test keeps the two equal. Secrets are not in here, only where they are kept ([`SecretRef`](crate::secret::SecretRef)).
 //! Reading is pure: no secret is opened and nothing is connected to.
 
+#[cfg(test)]
+mod example;
 pub mod expect;
 mod log;
 mod mask;
@@ -71,6 +73,9 @@ pub enum ConfigError {
     /// The file has problems: all of them, one below the other.
     #[error("{0}")]
     Invalid(Problems),
+    /// The file is right, but secrets that it names cannot be read: one text for each.
+    #[error("{}", .0.join("\n"))]
+    Secrets(Vec<String>),
 }
 
 impl Config {

@@ -33,18 +33,16 @@ impl Sync {
         let sync = Self {
             poll_interval: section.or("poll_interval", duration(SECOND..=DAY), default.poll_interval),
             overlap: section.or("overlap", duration(MINUTE..=DAY), default.overlap),
-            sweep_interval: section.or("sweep_interval", duration(MINUTE..=30 * DAY), default.sweep_interval),
+            sweep_interval: section.or("sweep_interval", duration(SECOND..=30 * DAY), default.sweep_interval),
             page: section.or("page", integer(100..=10_000), default.page),
         };
-        let [poll, overlap, sweep] = [sync.poll_interval, sync.overlap, sync.sweep_interval].map(show_duration);
-        if sync.overlap <= sync.poll_interval {
-            // Otherwise a transaction as long as the pause between two polls is seen by neither.
-            let hint = format!("the pause between two polls is {poll}: look back further than that");
-            section.problem("overlap", format!("{overlap} is not longer than `poll_interval`"), Some(hint));
+        if sync.overlap < 5 * MINUTE {
+            let hint = "use at least 5m: what a longer transaction in Odoo changes is found only by the next sweep";
+            section.warning("overlap", "may be shorter than a transaction", Some(hint.to_owned()));
         }
         if sync.sweep_interval < sync.poll_interval {
-            let hint = format!("the pause between two polls is {poll}: sweep less often than that");
-            section.problem("sweep_interval", format!("{sweep} is shorter than `poll_interval`"), Some(hint));
+            let hint = format!("a sweep follows a poll, and there is one every {}", show_duration(sync.poll_interval));
+            section.warning("sweep_interval", "is shorter than `poll_interval`", Some(hint));
         }
         section.finish();
         sync

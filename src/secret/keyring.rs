@@ -3,17 +3,17 @@
 //! A server has none, and asking for one may wait for a prompt that nobody sees. So the question is asked on a thread of
 //! its own, and given up after [`PATIENCE`]: the thread is left behind, and ends with its answer or with the process.
 
-use super::{SecretError, SecretRef};
+use super::SecretError;
 
 const ELSEWHERE: &str = "a server rarely has a Secret Service: use { credential = \"…\" } or { file = \"…\" } there";
 
 #[cfg(not(feature = "keyring"))]
-pub(super) fn read(place: &SecretRef, _entry: &str) -> Result<String, SecretError> {
-    Err(SecretError::new(place, "this build reads no keyring", ELSEWHERE))
+pub(super) fn read(_entry: &str) -> Result<String, SecretError> {
+    Err(SecretError::new("this build reads no keyring", ELSEWHERE))
 }
 
 #[cfg(feature = "keyring")]
-pub(super) fn read(place: &SecretRef, entry: &str) -> Result<String, SecretError> {
+pub(super) fn read(entry: &str) -> Result<String, SecretError> {
     use std::{sync::mpsc, thread, time::Duration};
 
     use keyring::{Entry, Error};
@@ -22,7 +22,7 @@ pub(super) fn read(place: &SecretRef, entry: &str) -> Result<String, SecretError
 
     let Some((service, user)) = entry.split_once('/').map(|(service, user)| (service.to_owned(), user.to_owned()))
     else {
-        return Err(SecretError::new(place, "is not `service/user`", "name both, with `/` between them"));
+        return Err(SecretError::new("is not `service/user`", "name both, with `/` between them"));
     };
     let store = format!(
         "unlock the keyring, and store it with `secret-tool store --label={service} service {service} username {user}`"
@@ -35,21 +35,21 @@ pub(super) fn read(place: &SecretRef, entry: &str) -> Result<String, SecretError
         answer.send(secret).ok();
     });
     if let Err(cause) = asked {
-        return Err(SecretError::new(place, "cannot be asked for", ELSEWHERE).caused_by(cause));
+        return Err(SecretError::new("cannot be asked for", ELSEWHERE).caused_by(cause));
     }
     match answered.recv_timeout(PATIENCE) {
         Ok(Ok(secret)) => Ok(secret),
-        Ok(Err(Error::NoEntry)) => Err(SecretError::new(place, "there is no such entry", store)),
+        Ok(Err(Error::NoEntry)) => Err(SecretError::new("there is no such entry", store)),
         // The bytes are part of this error, and stay here.
-        Ok(Err(Error::BadEncoding(_) | Error::BadDataFormat(..))) => Err(place.not_text()),
-        Ok(Err(cause)) => Err(SecretError::new(place, "no Secret Service answers", ELSEWHERE).caused_by(cause)),
-        Err(_) => Err(SecretError::new(place, "the Secret Service does not answer", ELSEWHERE)),
+        Ok(Err(Error::BadEncoding(_) | Error::BadDataFormat(..))) => Err(super::not_text()),
+        Ok(Err(cause)) => Err(SecretError::new("no Secret Service answers", ELSEWHERE).caused_by(cause)),
+        Err(_) => Err(SecretError::new("the Secret Service does not answer", ELSEWHERE)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::secret::SecretRef;
 
     #[test]
     fn without_a_secret_service_the_way_out_is_told() {

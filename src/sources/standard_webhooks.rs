@@ -18,7 +18,7 @@ use sha2::Sha256;
 use super::{Inbound, Refusal, Verified};
 use crate::{
     config::{
-        DAY, MINUTE, Reader, SECOND,
+        Reader,
         expect::{duration, one_or_more, secret},
     },
     secret::{SecretError, SecretRef},
@@ -36,7 +36,9 @@ const SVIX: [(&str, &str); 3] = [(ID, "svix-id"), (TIMESTAMP, "svix-timestamp"),
 
 const PREFIX: &str = "whsec_";
 /// What the reference libraries allow.
-const TOLERANCE: Duration = MINUTE.saturating_mul(5);
+const TOLERANCE: Duration = Duration::from_secs(300);
+const LEAST_TOLERANCE: Duration = Duration::from_secs(1);
+const MOST_TOLERANCE: Duration = Duration::from_secs(86_400);
 const MAX_ID: usize = 255;
 /// More signatures than any rotation needs; each costs work.
 const MAX_SIGNATURES: usize = 16;
@@ -49,9 +51,11 @@ impl Key {
     /// Reads a secret: `whsec_` and the base64 of 24 to 64 random bytes.
     pub fn parse(secret: &str) -> Result<Self, SecretError> {
         let fault = |detail: &str| {
-            let hint =
-                "it is `whsec_` and the base64 of 24 to 64 random bytes: `echo whsec_$(openssl rand -base64 32)`";
-            SecretError::new(format!("the signing secret {detail}"), hint)
+            let hint = format!(
+                "it is `{PREFIX}` and the base64 of 24 to 64 random bytes, such as made by \
+                 `echo {PREFIX}$(openssl rand -base64 32)`"
+            );
+            SecretError::new(detail, hint)
         };
         let encoded = secret.strip_prefix(PREFIX).ok_or_else(|| fault("does not start with `whsec_`"))?;
         let bytes = STANDARD.decode(encoded).map_err(|_| fault("is not base64 after `whsec_`"))?;
@@ -90,12 +94,15 @@ pub(super) struct Spec {
 impl Spec {
     pub(super) fn read(section: &mut Reader<'_>) -> Option<Self> {
         let secrets = section.required("secret", one_or_more(secret()));
-        let tolerance = section.or("tolerance", duration(SECOND..=DAY), TOLERANCE);
+        let tolerance = section.or("tolerance", duration(LEAST_TOLERANCE..=MOST_TOLERANCE), TOLERANCE);
         Some(Self { secrets: secrets?, tolerance })
     }
 
     pub(super) fn open(&self) -> Result<Verifier, SecretError> {
-        let keys = self.secrets.iter().map(|place| Key::parse(place.read()?.expose_secret()).map_err(|e| e.at(place)));
+        let keys = self
+            .secrets
+            .iter()
+            .map(|secret| Key::parse(secret.read()?.expose_secret()).map_err(|error| error.at(secret)));
         Ok(Verifier { keys: keys.collect::<Result<_, _>>()?, tolerance: self.tolerance })
     }
 }

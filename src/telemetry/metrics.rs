@@ -1,9 +1,9 @@
 //! The numbers that `GET /metrics` shows.
 //!
-//! One [`Metrics`] is made at the start and cloned to whoever counts. Labels are ids from the configuration and fixed
+//! One [`Metrics`] is made at the start and shared by all who count. Labels are ids from the configuration and fixed
 //! words, so their number is bounded: never a value from a request, and never personal data.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -11,17 +11,15 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// All metrics of the daemon. Clones share them.
-#[derive(Debug, Clone)]
-pub struct Metrics(Arc<Inner>);
-
+/// All metrics of the daemon.
 #[derive(Debug)]
-struct Inner {
+pub struct Metrics {
     registry: Registry,
     deliveries: Family<Delivery, Counter>,
-    events: Family<Via, Counter>,
+    changes: Family<Via, Counter>,
     odoo_calls: Family<Outcome, Counter>,
-    push_operations: Histogram,
+    pushed: Family<Outcome, Counter>,
+    push_batch: Histogram,
     push_duration: Histogram,
     jobs: Family<Job, Gauge>,
     queue_depth: Gauge,
@@ -60,87 +58,85 @@ impl Default for Metrics {
 impl Metrics {
     /// New metrics, all zero.
     pub fn new() -> Self {
-        let mut inner = Inner {
+        let mut metrics = Self {
             registry: Registry::with_prefix("g_assistant"),
             deliveries: Family::default(),
-            events: Family::default(),
+            changes: Family::default(),
             odoo_calls: Family::default(),
-            push_operations: Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0]),
+            pushed: Family::default(),
+            push_batch: Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0]),
             push_duration: Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0]),
             jobs: Family::default(),
             queue_depth: Gauge::default(),
             queue_oldest: Gauge::default(),
             odoo_up: Gauge::default(),
         };
-        let registry = &mut inner.registry;
-        registry.register("deliveries", "Webhook deliveries, by source and answer", inner.deliveries.clone());
-        registry.register("events", "Changes in Odoo, by the way they were heard of", inner.events.clone());
-        registry.register("odoo_calls", "Calls to Odoo, by result", inner.odoo_calls.clone());
-        registry.register("push_operations", "Operations per push to Odoo", inner.push_operations.clone());
-        registry.register_with_unit(
-            "push_duration",
-            "How long a push took",
-            Unit::Seconds,
-            inner.push_duration.clone(),
-        );
-        registry.register("jobs", "Jobs in the store, by kind and state", inner.jobs.clone());
-        registry.register("queue_depth", "Jobs that wait or run", inner.queue_depth.clone());
-        registry.register_with_unit(
-            "queue_oldest",
-            "Age of the oldest waiting job",
-            Unit::Seconds,
-            inner.queue_oldest.clone(),
-        );
-        registry.register("odoo_up", "Whether Odoo answered last: 1 or 0", inner.odoo_up.clone());
-        Self(Arc::new(inner))
+        let registry = &mut metrics.registry;
+        registry.register("deliveries", "Webhook deliveries, by source and answer", metrics.deliveries.clone());
+        registry.register("changes", "Changes in Odoo, by the way they were heard of", metrics.changes.clone());
+        registry.register("odoo_calls", "Calls to Odoo, by result", metrics.odoo_calls.clone());
+        registry.register("pushed", "Operations that Odoo answered, by result", metrics.pushed.clone());
+        registry.register("push_batch", "Operations per push", metrics.push_batch.clone());
+        registry.register_with_unit("push_duration", "Time per push", Unit::Seconds, metrics.push_duration.clone());
+        registry.register("jobs", "Jobs in the store, by kind and state", metrics.jobs.clone());
+        registry.register("queue_depth", "Jobs that wait or run", metrics.queue_depth.clone());
+        let oldest = metrics.queue_oldest.clone();
+        registry.register_with_unit("queue_oldest", "Age of the oldest waiting job", Unit::Seconds, oldest);
+        registry.register("odoo_up", "Whether Odoo answered last: 1 or 0", metrics.odoo_up.clone());
+        metrics
     }
 
     /// Counts a delivery to the source with this configured id, by its answer, such as `accepted` or `duplicate`.
     pub fn delivery(&self, source: &str, result: &'static str) {
-        self.0.deliveries.get_or_create(&Delivery { source: source.to_owned(), result }).inc();
+        self.deliveries.get_or_create(&Delivery { source: source.to_owned(), result }).inc();
     }
 
-    /// Counts changes in Odoo that were heard of by `webhook`, `pull` or `sweep`.
-    pub fn events(&self, via: &'static str, count: u64) {
-        self.0.events.get_or_create(&Via { via }).inc_by(count);
+    /// Counts changes in Odoo that were heard of by a way such as `webhook` or `polled`.
+    pub fn changes(&self, via: &'static str, count: u64) {
+        self.changes.get_or_create(&Via { via }).inc_by(count);
     }
 
-    /// Counts a call to Odoo, such as `ok`, `fault` or `unreachable`.
+    /// Counts a call to Odoo, by its result, such as `ok`, `fault` or `unreachable`.
     pub fn odoo_call(&self, result: &'static str) {
-        self.0.odoo_calls.get_or_create(&Outcome { result }).inc();
+        self.odoo_calls.get_or_create(&Outcome { result }).inc();
+    }
+
+    /// Counts an operation that Odoo answered, by its result, such as `created` or `refused`.
+    pub fn pushed(&self, result: &'static str) {
+        self.pushed.get_or_create(&Outcome { result }).inc();
     }
 
     /// Records one push: how many operations it held and how long it took.
-    pub fn push(&self, operations: usize, took: Duration) {
-        self.0.push_operations.observe(operations as f64);
-        self.0.push_duration.observe(took.as_secs_f64());
+    pub fn push_batch(&self, operations: usize, took: Duration) {
+        self.push_batch.observe(operations as f64);
+        self.push_duration.observe(took.as_secs_f64());
     }
 
     /// Sets how many jobs there are, as (kind, state, count). What is not in `jobs` is no more.
     pub fn set_jobs<'a>(&self, jobs: impl IntoIterator<Item = (&'a str, &'a str, u64)>) {
-        self.0.jobs.clear();
+        self.jobs.clear();
         for (kind, state, count) in jobs {
             let job = Job { kind: kind.to_owned(), state: state.to_owned() };
-            self.0.jobs.get_or_create(&job).set(saturate(count));
+            self.jobs.get_or_create(&job).set(saturate(count));
         }
     }
 
     /// Sets how many jobs wait or run, and how long the oldest has waited.
     pub fn set_queue(&self, depth: u64, oldest: Duration) {
-        self.0.queue_depth.set(saturate(depth));
-        self.0.queue_oldest.set(saturate(oldest.as_secs()));
+        self.queue_depth.set(saturate(depth));
+        self.queue_oldest.set(saturate(oldest.as_secs()));
     }
 
     /// Sets whether Odoo answered last.
     pub fn set_odoo_up(&self, up: bool) {
-        self.0.odoo_up.set(i64::from(up));
+        self.odoo_up.set(i64::from(up));
     }
 
     /// All metrics in the text format of OpenMetrics.
     pub fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        text::encode(&mut text, &self.0.registry).ok();
+        text::encode(&mut text, &self.registry).ok();
         text
     }
 }
@@ -157,11 +153,12 @@ mod tests {
     fn what_is_counted_is_shown() {
         let metrics = Metrics::new();
         metrics.delivery("web", "accepted");
-        metrics.clone().delivery("web", "accepted");
+        metrics.delivery("web", "accepted");
         metrics.delivery("web", "duplicate");
-        metrics.events("pull", 3);
+        metrics.changes("polled", 3);
         metrics.odoo_call("ok");
-        metrics.push(7, Duration::from_millis(300));
+        metrics.pushed("created");
+        metrics.push_batch(7, Duration::from_millis(300));
         metrics.set_jobs([("push", "ready", 5)]);
         metrics.set_jobs([("intake", "done", 2)]);
         metrics.set_queue(5, Duration::from_secs(61));
@@ -171,9 +168,10 @@ mod tests {
         for line in [
             "g_assistant_deliveries_total{source=\"web\",result=\"accepted\"} 2",
             "g_assistant_deliveries_total{source=\"web\",result=\"duplicate\"} 1",
-            "g_assistant_events_total{via=\"pull\"} 3",
+            "g_assistant_changes_total{via=\"polled\"} 3",
             "g_assistant_odoo_calls_total{result=\"ok\"} 1",
-            "g_assistant_push_operations_bucket{le=\"10.0\"} 1",
+            "g_assistant_pushed_total{result=\"created\"} 1",
+            "g_assistant_push_batch_bucket{le=\"10.0\"} 1",
             "g_assistant_push_duration_seconds_sum 0.3",
             "g_assistant_jobs{kind=\"intake\",state=\"done\"} 2",
             "g_assistant_queue_depth 5",
