@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::Config,
     http::{self, AppState},
-    sources::{self, Registry},
+    sources::{self, Registry, Tokens},
     store::{Store, StoreOptions},
     sync::{
         Backend,
@@ -37,6 +37,8 @@ pub struct App {
     pub store: Store,
     /// The configured sources.
     pub sources: Arc<Registry>,
+    /// Who may read.
+    pub tokens: Tokens,
     /// The connection to Odoo.
     pub backend: Backend,
     /// The time.
@@ -49,7 +51,8 @@ impl App {
     /// Reads the secrets and opens the store.
     pub async fn open(config: Config) -> Result<Self> {
         let clock = Clock::system();
-        let sources = sources::open_all(&config.sources).context("opening the sources")?;
+        let tokens = Tokens::open(&config.server.tokens).context("reading [server] tokens")?;
+        let sources = sources::open_all(&config.sources, tokens.clone()).context("opening the sources")?;
         let secret = config.odoo.secret.read().context("reading [odoo] secret")?;
         let store = Store::open(StoreOptions {
             path: config.store.path.clone(),
@@ -59,7 +62,15 @@ impl App {
         })
         .await?;
         let backend = Backend::new(config.odoo.clone(), secret, store.clone(), clock.clone());
-        Ok(Self { config, store, sources: Arc::new(sources), backend, clock, metrics: Arc::new(Metrics::new()) })
+        Ok(Self {
+            config,
+            store,
+            sources: Arc::new(sources),
+            tokens,
+            backend,
+            clock,
+            metrics: Arc::new(Metrics::new()),
+        })
     }
 
     /// The intake worker's handler.
@@ -108,7 +119,7 @@ impl App {
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
             odoo: self.backend.status(),
-            tokens: http::Tokens::read(&self.config.server.tokens).context("reading [server] tokens")?,
+            tokens: self.tokens.clone(),
         };
         let listening = CancellationToken::new();
         let (address, server) = http::serve(&self.config.server, state, listening.clone()).await?;

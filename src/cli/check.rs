@@ -53,7 +53,10 @@ impl Check {
         }
         match &session.database {
             Some(uuid) => println!("database  {} ({uuid})", config.odoo.database),
-            None => println!("database  {} (this user may not read its uuid, so a copy cannot be recognised)", config.odoo.database),
+            None => println!(
+                "database  {} (this user may not read its uuid, so a copy cannot be recognised)",
+                config.odoo.database
+            ),
         }
         for (model, fields) in &session.bridge.info().missing {
             if !fields.is_empty() {

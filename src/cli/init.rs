@@ -80,7 +80,9 @@ impl Init {
     fn ask(&self) -> anyhow::Result<Answers> {
         let url = match &self.url {
             Some(url) => url.clone(),
-            None => prompt("url", "Odoo's address", Some("http://localhost:8069"))?.parse().context("not an address")?,
+            None => {
+                prompt("url", "Odoo's address", Some("http://localhost:8069"))?.parse().context("not an address")?
+            }
         };
         let database = match &self.database {
             Some(database) => database.clone(),

@@ -28,7 +28,13 @@ use crate::config::Config;
 #[command(version, max_term_width = 100)]
 pub struct Cli {
     /// The configuration file
-    #[arg(long, global = true, value_name = "PATH", env = "G_ASSISTANT_CONFIG", default_value = "/etc/g-assistant/config.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "G_ASSISTANT_CONFIG",
+        default_value = "/etc/g-assistant/config.toml"
+    )]
     pub config: PathBuf,
 
     /// What to do

@@ -74,7 +74,8 @@ impl Outbox {
             }
             Action::Show { id, json } => {
                 let store = Store::open_readonly(path).await?;
-                let job = store.job(id).await?.ok_or_else(|| anyhow!("there is no operation {id}; see `outbox list`"))?;
+                let job =
+                    store.job(id).await?.ok_or_else(|| anyhow!("there is no operation {id}; see `outbox list`"))?;
                 if json {
                     println!("{}", serde_json::to_string_pretty(&job).context("writing JSON")?);
                 } else {
@@ -113,7 +114,7 @@ fn print_list(jobs: &[JobDetail]) {
     }
     let mut table = Table::new();
     table
-        .load_preset(presets::NOTHING)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(["id", "state", "kind", "what", "attempts", "error"]);
     for job in jobs {

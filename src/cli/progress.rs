@@ -11,7 +11,11 @@ use crate::{
 
 /// A bar per pull if standard error is a terminal.
 pub fn pulls() -> ProgressFor {
-    if std::io::stderr().is_terminal() { Arc::new(|model| Box::new(PullBar::new(model))) } else { Arc::new(|_| Box::new(|_, _| {})) }
+    if std::io::stderr().is_terminal() {
+        Arc::new(|model| Box::new(PullBar::new(model)))
+    } else {
+        Arc::new(|_| Box::new(|_, _| {}))
+    }
 }
 
 /// A bar over `total` things named `what`; hidden where nobody looks.

@@ -3,7 +3,11 @@
 //! The file becomes deliveries of a source, each under a key made from its content, and takes the same way as a
 //! webhook: parsed, kept, pushed once. Pushing the same file twice changes nothing.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -17,9 +21,9 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{FieldValue, Operation},
-    intake::{self, NewPush},
-    sources::{API_SOURCE, Content, Source, api_source},
-    store::{JobKind, Lane, NewDelivery, NewJob, Reply, Store, StoreError},
+    intake::{self, IntakeContext, NewPush},
+    sources::{Content, FILE, Source, Tokens, open_all},
+    store::{Lane, NewDelivery, Reply, Store, StoreError},
     telemetry, worker,
 };
 
@@ -77,13 +81,14 @@ impl Push {
             println!("\ndry run: {count} operations; nothing was sent. Add --apply to send them");
             return Ok(());
         }
-        match App::open(config.clone()).await {
+        let store = config.store.path.clone();
+        match App::open(config).await {
             Ok(app) => {
                 let sent = send_alone(&app, chunks).await;
                 app.store.close().await;
                 sent
             }
-            Err(error) if is_locked(&error) => send_through_service(&config, chunks).await,
+            Err(error) if is_locked(&error) => send_through_service(&store, chunks).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -97,12 +102,13 @@ impl Push {
             Some("json") => read_json(&bytes, self.kind).with_context(|| format!("reading {name}"))?,
             _ => bail!("{name}: the name must end in .csv or .json"),
         };
-        let parser = api_source();
+        let sources = open_all(&[], Tokens::default())?;
+        let parser = sources.get(FILE).context("internal error: files are no source")?;
         rows.chunks(CHUNK)
             .enumerate()
             .map(|(number, rows)| {
                 let first = number * CHUNK + 1;
-                self.chunk(&*parser, rows).with_context(|| format!("{name}: rows {first} to {}", first + rows.len() - 1))
+                self.chunk(parser, rows).with_context(|| format!("{name}: rows {first} to {}", first + rows.len() - 1))
             })
             .collect()
     }
@@ -115,7 +121,7 @@ impl Push {
         let Content::Drafts(drafts) = parsed.content else {
             bail!("the file holds neither leads nor orders");
         };
-        let planned = intake::plan(API_SOURCE, &key, drafts);
+        let planned = intake::plan(FILE, &key, drafts, &IntakeContext { silent: true });
         Ok(Chunk { key, body, planned, warnings: parsed.warnings })
     }
 
@@ -128,7 +134,7 @@ impl Push {
         }
         let mut table = Table::new();
         table
-            .load_preset(presets::NOTHING)
+            .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_header(["action", "model", "identity", "values"]);
         const SHOWN: usize = 20;
@@ -137,7 +143,12 @@ impl Push {
                 format!("{:?}", operation.action).to_lowercase(),
                 operation.model.to_string(),
                 operation.reference.clone(),
-                operation.values.iter().map(|(field, value)| format!("{field}={}", brief(value))).collect::<Vec<_>>().join("  "),
+                operation
+                    .values
+                    .iter()
+                    .map(|(field, value)| format!("{field}={}", brief(value)))
+                    .collect::<Vec<_>>()
+                    .join("  "),
             ]);
         }
         println!("{table}");
@@ -188,12 +199,13 @@ fn read_csv(bytes: &[u8], kind: Kind) -> anyhow::Result<Vec<Value>> {
 /// Numbers and lists, for the columns that the schema wants as such.
 fn typed(column: &str, cell: &str) -> Value {
     match column {
-        "expected_revenue" | "priority" | "quantity" | "price_unit" | "discount" => {
-            cell.parse::<f64>().map_or_else(|_| cell.into(), |number| match number {
+        "expected_revenue" | "priority" | "quantity" | "price_unit" | "discount" => cell.parse::<f64>().map_or_else(
+            |_| cell.into(),
+            |number| match number {
                 whole if whole.fract() == 0.0 && whole.abs() < 1e15 => json!(whole as i64),
                 number => json!(number),
-            })
-        }
+            },
+        ),
         "tags" => cell.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect(),
         _ => cell.into(),
     }
@@ -207,8 +219,7 @@ fn orders_from_rows(rows: Vec<Map<String, Value>>) -> anyhow::Result<Vec<Value>>
     let mut orders: Vec<Map<String, Value>> = Vec::new();
     for (number, mut row) in rows.into_iter().enumerate() {
         let id = row.get("external_id").cloned().ok_or_else(|| anyhow!("line {}: external_id is empty", number + 2))?;
-        let mut line: Map<String, Value> =
-            LINE_COLUMNS.iter().filter_map(|column| row.remove_entry(*column)).collect();
+        let mut line: Map<String, Value> = LINE_COLUMNS.iter().filter_map(|column| row.remove_entry(*column)).collect();
         if let Some(name) = row.remove("description") {
             line.insert("name".to_owned(), name);
         }
@@ -258,25 +269,15 @@ fn is_locked(error: &anyhow::Error) -> bool {
 async fn accept(store: &Store, clock: &Clock, chunks: Vec<Chunk>) -> Result<usize, StoreError> {
     let mut known = 0;
     for chunk in chunks {
-        let job = NewJob {
-            kind: JobKind::Intake,
-            lane: Lane::Backfill,
-            key: format!("{API_SOURCE}:{}", chunk.key),
-            record_key: None,
-            payload: String::new(),
-            not_before: 0,
-            delivery_id: None,
-            summary: format!("{} from a file", chunk.planned.len()),
-        };
         let delivery = NewDelivery {
-            source: API_SOURCE.to_owned(),
+            source: FILE.to_owned(),
             key: chunk.key,
             received_at: clock.now_ms(),
             content_type: Some("application/json".to_owned()),
             body: chunk.body,
         };
         let reply = Reply { status: 202, body: json!({"status": "accepted"}).to_string() };
-        known += usize::from(store.accept(delivery, vec![job], reply).await?.duplicate.is_some());
+        known += usize::from(store.accept(delivery, Lane::Backfill, reply).await?.duplicate.is_some());
     }
     Ok(known)
 }
@@ -289,7 +290,7 @@ fn say_known(known: usize, all: usize) {
 
 /// No service runs: this process does its work.
 async fn send_alone(app: &App, chunks: Vec<Chunk>) -> Result<(), Failure> {
-    telemetry::init(&app.config.log)?;
+    telemetry::init(&app.config.log).map_err(anyhow::Error::from)?;
     app.backend.connect().await?;
     let all = chunks.len();
     let total = chunks.iter().map(|chunk| chunk.planned.len() as u64).sum();
@@ -312,8 +313,8 @@ async fn send_alone(app: &App, chunks: Vec<Chunk>) -> Result<(), Failure> {
 }
 
 /// The service runs: it does the work, and this process watches.
-async fn send_through_service(config: &Config, chunks: Vec<Chunk>) -> Result<(), Failure> {
-    let store = Store::open_admin(&config.store.path, Clock::system()).await?;
+async fn send_through_service(path: &Path, chunks: Vec<Chunk>) -> Result<(), Failure> {
+    let store = Store::open_admin(path, Clock::system()).await?;
     let all = chunks.len();
     say_known(accept(&store, &Clock::system(), chunks).await?, all);
     let bar = progress::bar(0, "the service pushes");

@@ -13,7 +13,7 @@ pub struct Run {}
 
 impl Run {
     pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
-        telemetry::init(&config.log)?;
+        telemetry::init(&config.log).map_err(anyhow::Error::from)?;
         let stop = CancellationToken::new();
         stop_on_signals(stop.clone())?;
         let app = App::open(config).await?;

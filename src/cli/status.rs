@@ -73,16 +73,27 @@ fn text(value: &Value) -> &str {
 /// The store's figures as a table.
 pub(super) fn print_human(stats: &Stats) {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["queue", "ready", "running", "parked", "oldest waits"]);
+    table.load_style(presets::NOTHING).set_header(["queue", "ready", "running", "parked", "oldest waits"]);
     for (kind, queue) in &stats.queues {
         let age = queue.oldest_ready_age_ms.map_or_else(|| "-".to_owned(), |age| format!("{} s", age / 1000));
-        table.add_row([kind.to_string(), queue.ready.to_string(), queue.leased.to_string(), queue.parked.to_string(), age]);
+        table.add_row([
+            kind.to_string(),
+            queue.ready.to_string(),
+            queue.leased.to_string(),
+            queue.parked.to_string(),
+            age,
+        ]);
     }
     println!("\n{table}\n");
     for (model, count) in &stats.mirror {
         println!("mirror    {count} {model}");
     }
-    println!("store     {:.1} MB, {} deliveries, {} changes", stats.file_bytes as f64 / 1e6, stats.deliveries, stats.changes);
+    println!(
+        "store     {:.1} MB, {} deliveries, {} changes",
+        stats.file_bytes as f64 / 1e6,
+        stats.deliveries,
+        stats.changes
+    );
     if stats.queues.iter().any(|(_, queue)| queue.parked > 0) {
         println!("\nparked operations wait for a person: `g-assistant outbox list --state parked`");
     }

@@ -16,7 +16,7 @@ pub struct Sync {
 
 impl Sync {
     pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
-        telemetry::init(&config.log)?;
+        telemetry::init(&config.log).map_err(anyhow::Error::from)?;
         let app = App::open(config).await?;
         let done = self.pass(&app).await;
         app.store.close().await;

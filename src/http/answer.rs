@@ -94,7 +94,8 @@ impl From<StoreError> for ApiError {
             StoreError::QueueFull { .. } => "queue_full",
             _ => "store_unavailable",
         };
-        let mut answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "this cannot be kept right now; send it again");
+        let mut answer =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "this cannot be kept right now; send it again");
         answer.retry_after = Some(30);
         answer
     }
@@ -103,10 +104,12 @@ impl From<StoreError> for ApiError {
 impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than [server] body_limit")
-                    .hint("send fewer leads per request")
-            }
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "the body is larger than [server] body_limit",
+            )
+            .hint("send fewer leads per request"),
             status => Self::new(status, "unreadable_body", rejection.body_text()),
         }
     }
@@ -118,7 +121,11 @@ pub(super) async fn not_found(uri: Uri) -> ApiError {
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("{} does not take {method}", uri.path()))
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{} does not take {method}", uri.path()),
+    )
 }
 
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {

@@ -81,10 +81,7 @@ pub async fn serve(
 fn router(config: &config::Server, state: AppState, address: SocketAddr) -> Router {
     let webhooks = Router::new()
         .route("/api/webhooks/{source}", post(webhooks::receive).fallback(answer::method_not_allowed))
-        .route(
-            "/api/odoo/leads",
-            get(records::leads).post(webhooks::receive_lead).fallback(answer::method_not_allowed),
-        )
+        .route("/api/odoo/leads", get(records::leads).post(webhooks::receive_lead).fallback(answer::method_not_allowed))
         .layer(DefaultBodyLimit::max(config.body_limit));
     let metrics = if address.ip().is_loopback() { get(metrics::open) } else { get(metrics::with_token) };
     Router::new()

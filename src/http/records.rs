@@ -111,8 +111,12 @@ async fn list(
                 let known = COMMON.iter().chain(own);
                 let make = known.clone().find(|(name, _)| *name == other).map(|(_, make)| make).ok_or_else(|| {
                     let names: Vec<&str> = ["after", "limit"].into_iter().chain(known.map(|(name, _)| *name)).collect();
-                    ApiError::new(StatusCode::BAD_REQUEST, "unknown_parameter", format!("there is no parameter `{other}`"))
-                        .hint(format!("there are: {}", names.join(", ")))
+                    ApiError::new(
+                        StatusCode::BAD_REQUEST,
+                        "unknown_parameter",
+                        format!("there is no parameter `{other}`"),
+                    )
+                    .hint(format!("there are: {}", names.join(", ")))
                 })?;
                 query.filters.push(make(value).map_err(bad)?);
             }
@@ -166,6 +170,7 @@ fn phone(text: &str) -> Result<Filter, String> {
 }
 
 fn updated_since(text: &str) -> Result<Filter, String> {
-    let moment = chrono::DateTime::parse_from_rfc3339(text).map_err(|_| "expected a moment such as 2026-11-21T10:00:00Z")?;
+    let moment =
+        chrono::DateTime::parse_from_rfc3339(text).map_err(|_| "expected a moment such as 2026-11-21T10:00:00Z")?;
     Ok(Filter::UpdatedSince(moment.to_utc().format("%Y-%m-%d %H:%M:%S").to_string()))
 }

@@ -27,7 +27,7 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let source = state.sources.get(&id).filter(|source| source.id() != API).ok_or_else(|| {
+    let source = state.sources.webhook(&id).ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "unknown_source", format!("there is no source `{id}`"))
             .hint("its id is the name in [sources.<id>] of the daemon's configuration")
     })?;
@@ -126,7 +126,7 @@ async fn accept_changes(state: &AppState, batch: ChangeBatch) -> Result<Response
     let received = batch.events.len();
     // An empty batch is the addon's connection test.
     let new = if received == 0 { 0 } else { state.store.accept_changes(batch.events).await?.new };
-    state.metrics.events("webhook", new as u64);
+    state.metrics.changes("webhook", new as u64);
     Ok(Json(json!({"status": "accepted", "items": received, "new": new})).into_response())
 }
 

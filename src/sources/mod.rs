@@ -11,6 +11,7 @@
 mod api;
 mod bearer;
 mod body;
+mod file;
 mod generic;
 mod json;
 mod map;
@@ -26,7 +27,7 @@ use http::HeaderMap;
 
 pub use self::{
     bearer::Tokens,
-    registry::{API, OpenError, Registry, open_all},
+    registry::{API, FILE, OpenError, Registry, open_all},
 };
 use crate::{
     config::Reader,

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Source, SourceSpec, Tokens, api::Api};
+use super::{Source, SourceSpec, Tokens, api::Api, file::File};
 use crate::{config::Reader, secret::SecretError};
 
 /// The id of the source behind `POST /api/odoo/leads`. It is always there and cannot be configured.
 pub const API: &str = "api";
+
+/// The id of the source behind `g-assistant push FILE`, also always there.
+pub const FILE: &str = "file";
 
 /// Every source that can receive.
 pub struct Registry(BTreeMap<String, Box<dyn Source>>);
@@ -25,7 +28,8 @@ pub struct OpenError {
 /// Opens the configured sources and the API's own, which trusts `tokens`.
 pub fn open_all(specs: &[Box<dyn SourceSpec>], tokens: Tokens) -> Result<Registry, OpenError> {
     let api: Box<dyn Source> = Box::new(Api::new(tokens));
-    let mut sources = BTreeMap::from([(API.to_owned(), api)]);
+    let file: Box<dyn Source> = Box::new(File);
+    let mut sources = BTreeMap::from([(API.to_owned(), api), (FILE.to_owned(), file)]);
     for spec in specs {
         let source = spec.open().map_err(|cause| OpenError { source_id: spec.id().to_owned(), cause })?;
         sources.insert(spec.id().to_owned(), source);
@@ -34,6 +38,11 @@ pub fn open_all(specs: &[Box<dyn SourceSpec>], tokens: Tokens) -> Result<Registr
 }
 
 impl Registry {
+    /// The configured source of this id, which takes webhooks.
+    pub fn webhook(&self, id: &str) -> Option<&dyn Source> {
+        self.get(id).filter(|source| ![API, FILE].contains(&source.id()))
+    }
+
     /// The source of this id.
     pub fn get(&self, id: &str) -> Option<&dyn Source> {
         self.0.get(id).map(Box::as_ref)
@@ -47,8 +56,8 @@ impl Registry {
 
 /// Reports an id that is taken.
 pub(super) fn check_id(id: &str, section: &Reader<'_>) {
-    if id == API {
-        let hint = "choose another id: this one is the daemon's own API".to_owned();
+    if [API, FILE].contains(&id) {
+        let hint = "choose another id: this one is the daemon's own".to_owned();
         section.problem("", "is a reserved id", Some(hint));
     }
 }

@@ -188,7 +188,10 @@ mod tests {
         let kept = store.reject(delivery("web", "m1"), "not JSON".to_owned(), reply()).await.expect("kept");
         assert!(claim(&store, JobKind::Intake).await.is_empty());
         let job = &store.list_jobs(JobFilter::default()).await.expect("listed")[0];
-        assert_eq!((job.state, job.error.as_deref(), job.delivery_id), (JobState::Parked, Some("not JSON"), Some(kept.id)));
+        assert_eq!(
+            (job.state, job.error.as_deref(), job.delivery_id),
+            (JobState::Parked, Some("not JSON"), Some(kept.id))
+        );
         assert_eq!(store.retry_jobs(vec![job.id]).await.expect("retried"), 1);
         assert_eq!(claim(&store, JobKind::Intake).await[0].delivery_id, Some(kept.id));
         assert_eq!(store.delivery(kept.id).await.expect("read").expect("there").body, b"{}");

@@ -20,7 +20,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The file is no SQLite database, or damaged.
-    #[error("the store is damaged: {detail}; stop the service, put a backup in its place, or move the file away to start empty (the mirror comes back from Odoo, queued work does not)")]
+    #[error(
+        "the store is damaged: {detail}; stop the service, put a backup in its place, or move the file away to start empty (the mirror comes back from Odoo, queued work does not)"
+    )]
     Corrupt {
         /// SQLite's words.
         detail: String,
@@ -75,7 +77,12 @@ impl StoreError {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::DiskFull | Self::ReadOnly | Self::QueueFull { .. } | Self::Io { .. } | Self::Sqlite { .. } | Self::Closed
+            Self::DiskFull
+                | Self::ReadOnly
+                | Self::QueueFull { .. }
+                | Self::Io { .. }
+                | Self::Sqlite { .. }
+                | Self::Closed
         )
     }
 

@@ -374,7 +374,8 @@ impl Store {
     pub async fn job(&self, id: i64) -> Result<Option<JobDetail>, StoreError> {
         self.read(move |connection| {
             let mut query = connection.prepare_cached(queries::JOB_GET)?;
-            let found = query.query_row([id], |row| Ok(JobDetail { payload: row.get(13)?, ..detail(row)? })).optional()?;
+            let found =
+                query.query_row([id], |row| Ok(JobDetail { payload: row.get(13)?, ..detail(row)? })).optional()?;
             let Some(mut job) = found else {
                 return Ok(None);
             };
@@ -434,7 +435,8 @@ pub(super) fn open_count(connection: &Connection) -> rusqlite::Result<u64> {
 
 fn count(connection: &Connection, kind: JobKind, state: JobState) -> rusqlite::Result<u64> {
     let mut query = connection.prepare_cached(queries::STATS_COUNT)?;
-    Ok(query.query_row(params![kind, state], |row| row.get(0)).optional()?.unwrap_or(0))
+    let count: Option<i64> = query.query_row(params![kind, state], |row| row.get(0)).optional()?;
+    Ok(count.unwrap_or(0).unsigned_abs())
 }
 
 fn next_due(connection: &Connection, kind: JobKind) -> rusqlite::Result<Option<i64>> {

@@ -9,7 +9,8 @@ const MIGRATIONS: &[&str] = &[include_str!("../../sql/migrations/0001_init.sql")
 /// Applies what is missing, each migration in its own transaction together with its number.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     let supported = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
+    let version =
+        |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
     let found = version(connection)?;
     if found > supported {
         return Err(StoreError::TooNew { found, supported });

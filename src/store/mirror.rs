@@ -240,7 +240,8 @@ pub(super) fn put_names(connection: &Connection, names: &Names) -> rusqlite::Res
 
 /// The query for these filters. Values are bound; field names are the program's own.
 fn select(query: &MirrorQuery) -> (String, Vec<Box<dyn ToSql>>) {
-    let mut sql = "SELECT id, data, deleted, updated_at FROM mirror WHERE model = ? AND id > ? AND deleted = 0".to_owned();
+    let mut sql =
+        "SELECT id, data, deleted, updated_at FROM mirror WHERE model = ? AND id > ? AND deleted = 0".to_owned();
     let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(query.model.as_str()), Box::new(query.after_id)];
     for filter in &query.filters {
         match filter {
@@ -341,7 +342,8 @@ mod tests {
     use super::*;
 
     fn page(records: Value) -> Page {
-        serde_json::from_value(json!({"records": records, "names": {"crm.stage": {"1": "New", "2": "Won"}}})).expect("a page")
+        serde_json::from_value(json!({"records": records, "names": {"crm.stage": {"1": "New", "2": "Won"}}}))
+            .expect("a page")
     }
 
     async fn ids(store: &Store, filters: Vec<Filter>) -> Vec<i64> {
@@ -356,7 +358,9 @@ mod tests {
         let all = Some((1, i64::MAX));
         let stored = store.store_page(Model::Lead, first, NOW + 1, all).await.expect("kept");
         assert_eq!(stored, PageStored { new: 3, changed: 0, deleted: 0 });
-        let second = page(json!([{"id": 1, "city": "Riyadh", "write_date": "2026-01-01 00:00:00"}, {"id": 2, "city": "Jeddah"}]));
+        let second = page(
+            json!([{"id": 1, "city": "Riyadh", "write_date": "2026-01-01 00:00:00"}, {"id": 2, "city": "Jeddah"}]),
+        );
         let stored = store.store_page(Model::Lead, second.clone(), NOW + 1, Some((1, 8))).await.expect("kept");
         assert_eq!(stored, PageStored { new: 0, changed: 1, deleted: 0 }, "9 is not on this page");
         let stored = store.store_page(Model::Lead, second, NOW + 1, all).await.expect("kept");

@@ -62,7 +62,8 @@ impl Store {
             let mut mirror = BTreeMap::new();
             for model in Model::MIRRORED {
                 let mut query = connection.prepare_cached(queries::MIRROR_COUNT)?;
-                mirror.insert(model, query.query_row([model.as_str()], |row| row.get(0))?);
+                let count: i64 = query.query_row([model.as_str()], |row| row.get(0))?;
+                mirror.insert(model, count.unsigned_abs());
             }
             Ok(Stats { queues, deliveries: count("delivery", ""), changes: count("change", ""), mirror, file_bytes })
         })
@@ -72,5 +73,5 @@ impl Store {
 
 fn tally(connection: &Connection) -> rusqlite::Result<BTreeMap<(String, String), u64>> {
     let mut query = connection.prepare_cached(queries::STATS_TALLY)?;
-    query.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?.collect()
+    query.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get::<_, i64>(2)?.unsigned_abs())))?.collect()
 }

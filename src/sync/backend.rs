@@ -55,7 +55,9 @@ impl Session {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Blocked {
     /// The login is refused.
-    #[error("{0}. Nothing is sent until the login works: check [odoo] login and secret (users with two-factor authentication need an API key)")]
+    #[error(
+        "{0}. Nothing is sent until the login works: check [odoo] login and secret (users with two-factor authentication need an API key)"
+    )]
     Denied(String),
     /// Another database answers than the one that the store belongs to.
     #[error(
@@ -120,7 +122,7 @@ struct Inner {
 impl Backend {
     /// A backend that is not connected yet.
     pub fn new(config: config::Odoo, secret: SecretString, store: Store, clock: Clock) -> Self {
-        let status = OdooStatus::unknown(clock.now());
+        let status = OdooStatus { since: Some(clock.now()), ..OdooStatus::default() };
         Self(Arc::new(Inner {
             config,
             secret,
@@ -298,7 +300,9 @@ impl Backend {
             "connected to Odoo"
         );
         if session.database.is_none() {
-            warn!("the user may not read Odoo's database.uuid, so a copied database cannot be recognised; install the addon");
+            warn!(
+                "the user may not read Odoo's database.uuid, so a copied database cannot be recognised; install the addon"
+            );
         }
         for (model, fields) in &session.bridge.info().missing {
             info!(%model, fields = fields.join(" "), "fields that this Odoo does not have, or does not show to this user");
@@ -311,7 +315,7 @@ impl Backend {
             let before = (status.reachable, status.blocked.is_some());
             change(status);
             if before != (status.reachable, status.blocked.is_some()) {
-                status.since = now;
+                status.since = Some(now);
             }
         });
     }
@@ -328,7 +332,9 @@ async fn check_rights(client: &Client, bridge: &Bridge) -> Result<(), ConnectErr
             let call = if client.info().series.major >= 18 {
                 Call::new(model.as_str(), "has_access").on([]).arg("operation", operation)
             } else {
-                Call::new(model.as_str(), "check_access_rights").arg("operation", operation).arg("raise_exception", false)
+                Call::new(model.as_str(), "check_access_rights")
+                    .arg("operation", operation)
+                    .arg("raise_exception", false)
             };
             if client.call(call).await.map_err(denied)? != Value::Bool(true) {
                 return Err(Blocked::Rights { model, operation }.into());

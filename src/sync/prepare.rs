@@ -283,10 +283,12 @@ mod tests {
 
     #[test]
     fn asks_each_question_once() {
-        let product = || FieldValue::Lines(vec![BTreeMap::from([(
-            "product_id".to_owned(),
-            FieldValue::Lookup(Lookup::Product("DESK".into())),
-        )])]);
+        let product = || {
+            FieldValue::Lines(vec![BTreeMap::from([(
+                "product_id".to_owned(),
+                FieldValue::Lookup(Lookup::Product("DESK".into())),
+            )])])
+        };
         let orders = [
             operation("a", [("partner_id", FieldValue::Partner(customer("s@x.sa"))), ("order_line", product())]),
             operation("b", [("partner_id", FieldValue::Partner(customer("s@x.sa"))), ("order_line", product())]),
@@ -323,10 +325,13 @@ mod tests {
         let order = operation("a", [("x", FieldValue::Lookup(Lookup::Product("X".into())))]);
         assert_eq!(preparer.prepare(&order, Known::default()), Err("Odoo knows no product `X`".to_owned()));
 
-        let mut lead = operation("b", [
-            ("description", FieldValue::Plain("Hello".into())),
-            ("country_id", FieldValue::Lookup(Lookup::Country("XX".into()))),
-        ]);
+        let mut lead = operation(
+            "b",
+            [
+                ("description", FieldValue::Plain("Hello".into())),
+                ("country_id", FieldValue::Lookup(Lookup::Country("XX".into()))),
+            ],
+        );
         lead.model = Model::Lead;
         let ready = preparer.prepare(&lead, Known::default()).expect("prepared").operation;
         assert_eq!(ready.values["description"], "Hello\nOdoo knows no country `XX`");

@@ -47,7 +47,7 @@ pub async fn pull(
     clock: &Clock,
     model: Model,
     page_size: u32,
-    progress: &mut impl Progress,
+    progress: &mut dyn Progress,
 ) -> Result<Pulled, SyncError> {
     let mut pulled = Pulled::default();
     let mut total = None;
@@ -68,7 +68,8 @@ pub async fn pull(
             }
         };
         let count = page.records.len() as u64;
-        let (stored, following) = tokio::join!(store.store_page(model, page, page_requested_at, Some(covers)), following);
+        let (stored, following) =
+            tokio::join!(store.store_page(model, page, page_requested_at, Some(covers)), following);
         let stored = stored?;
         pulled.records += count;
         pulled.new += stored.new;

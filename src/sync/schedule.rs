@@ -85,7 +85,7 @@ impl Schedule {
     async fn sweep(&self, session: &Session, model: Model) -> Result<Pulled, SyncError> {
         let mut progress = (self.progress)(model);
         let started = self.clock.now_ms();
-        let pulled = pull::pull(session, &self.store, &self.clock, model, self.config.page, &mut progress).await?;
+        let pulled = pull::pull(session, &self.store, &self.clock, model, self.config.page, &mut *progress).await?;
         changes::start_cursor(&self.store, model).await?;
         self.store.meta_set(&swept_key(model), &started.to_string()).await?;
         Ok(pulled)

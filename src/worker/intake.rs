@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Handler, try_again};
 use crate::{
     clock::Clock,
-    intake,
+    intake::{self, IntakeContext},
     sources::{Content, Registry},
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
 };
@@ -41,7 +41,7 @@ impl Handler for IntakeHandler {
                 Some(id) => match self.store.delivery(id).await {
                     Err(error) => try_again(job, &self.clock, None, &error.to_string()),
                     Ok(None) => Outcome::Park { error: "its delivery is gone".to_owned() },
-                    Ok(Some(delivery)) => self.plan(&delivery).unwrap_or_else(|error| Outcome::Park { error }),
+                    Ok(Some(delivery)) => self.plan(job, &delivery).unwrap_or_else(|error| Outcome::Park { error }),
                 },
             });
         }
@@ -51,7 +51,7 @@ impl Handler for IntakeHandler {
 
 impl IntakeHandler {
     /// The error is for a person: the delivery stays and can be tried again once its cause is mended.
-    fn plan(&self, delivery: &Delivery) -> Result<Outcome, String> {
+    fn plan(&self, job: &Job, delivery: &Delivery) -> Result<Outcome, String> {
         let source = self.sources.get(&delivery.source).ok_or_else(|| {
             format!("source `{}` is no longer configured; add [sources.{0}] again and retry", delivery.source)
         })?;
@@ -59,11 +59,12 @@ impl IntakeHandler {
         let Content::Drafts(drafts) = parsed.content else {
             return Err("changes from Odoo need no intake".to_owned());
         };
-        let then = intake::plan(&delivery.source, &delivery.key, drafts)
+        let context = IntakeContext { silent: job.lane == Lane::Backfill };
+        let then = intake::plan(&delivery.source, &delivery.key, drafts, &context)
             .into_iter()
             .map(|push| NewJob {
                 kind: JobKind::Push,
-                lane: Lane::Live,
+                lane: job.lane,
                 key: push.operation.key.clone(),
                 record_key: Some(push.record_key),
                 payload: serde_json::to_string(&push.operation).unwrap_or_default(),

@@ -90,7 +90,8 @@ impl PushHandler {
                     sent.push(position);
                 }
                 Err(error) => {
-                    outcomes[position] = Some(Outcome::Park { error: format!("the stored operation is damaged: {error}") });
+                    outcomes[position] =
+                        Some(Outcome::Park { error: format!("the stored operation is damaged: {error}") });
                 }
             }
         }
@@ -116,7 +117,10 @@ impl PushHandler {
                 }
                 Pushed::Refused(error) => {
                     self.metrics.pushed("refused");
-                    warn!(job = job.id, "Odoo refused an operation; it is parked: see `g-assistant outbox show {}`", job.id);
+                    warn!(
+                        job = job.id,
+                        "Odoo refused an operation; it is parked: see `g-assistant outbox show {}`", job.id
+                    );
                     Outcome::Park { error }
                 }
                 Pushed::Failed(error) => {
