@@ -5,7 +5,6 @@
 //! so both can be logged.
 
 use std::{
-    error::Error,
     ffi::OsString,
     fmt,
     fs::{self, File},
@@ -42,44 +41,31 @@ pub enum SecretRef {
 pub struct SecretError {
     /// Where it is kept, if that is known.
     pub place: Option<SecretRef>,
-    /// What is wrong with it.
+    /// What is wrong with it, with what the system said.
     pub problem: String,
     /// What to do next.
     pub hint: String,
-    /// What the system said.
-    pub cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl SecretError {
     /// What is wrong with a secret and what to do next, neither of which may hold the value.
     pub fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { place: None, problem: problem.into(), hint: hint.into(), cause: None }
+        Self { place: None, problem: problem.into(), hint: hint.into() }
     }
 
     /// Adds where the secret is kept.
     pub fn at(self, place: &SecretRef) -> Self {
         Self { place: Some(place.clone()), ..self }
     }
-
-    fn caused_by(self, cause: impl Error + Send + Sync + 'static) -> Self {
-        Self { cause: Some(Box::new(cause)), ..self }
-    }
 }
 
-impl Error for SecretError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
-    }
-}
+impl std::error::Error for SecretError {}
 
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Some(place) => write!(f, "secret in {place}: {}", self.problem)?,
             None => write!(f, "secret: {}", self.problem)?,
-        }
-        if let Some(cause) = &self.cause {
-            write!(f, ": {cause}")?;
         }
         write!(f, "\n  hint: {}", self.hint)
     }
@@ -184,7 +170,7 @@ fn unreadable(path: &Path, cause: io::Error) -> SecretError {
         io::ErrorKind::PermissionDenied => format!("let the daemon's user own {path} and reach its directory"),
         _ => format!("check {path}"),
     };
-    SecretError::new("cannot be read", hint).caused_by(cause)
+    SecretError::new(format!("cannot be read: {cause}"), hint)
 }
 
 fn not_text() -> SecretError {
@@ -246,7 +232,7 @@ mod tests {
         let problem = |place: SecretRef| place.read().unwrap_err().problem;
         let file = || SecretRef::File(path.clone());
 
-        assert_eq!(problem(file()), "cannot be read");
+        assert_eq!(problem(file()), "cannot be read: No such file or directory (os error 2)");
         write(&path, b" \n", 0o600);
         assert_eq!(problem(file()), "is empty");
         write(&path, &vec![b'x'; 64 * 1024 + 1], 0o600);

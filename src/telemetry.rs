@@ -29,13 +29,13 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 pub enum TelemetryError {
     /// `RUST_LOG` is not a filter.
     #[error("RUST_LOG in the environment: {0}")]
-    Environment(#[source] FilterError),
+    Environment(FilterError),
     /// `log.level` is not a filter.
     #[error("log.level: {0}")]
-    Level(#[source] FilterError),
+    Level(FilterError),
     /// The journal cannot be reached.
     #[error("cannot reach the journal: {0}\n  hint: set `log.format` to `auto`, `human` or `json`")]
-    Journal(#[source] io::Error),
+    Journal(io::Error),
     /// Something else logs already.
     #[error("logging is already set up")]
     Twice(#[from] tracing_subscriber::util::TryInitError),

@@ -79,7 +79,8 @@ impl<T: 'static> Expect<T> {
         Self { show: Some(show), ..self }
     }
 
-    fn sensitive(self, sensitive: bool) -> Self {
+    /// Whether a wrong value may be a secret in plain text.
+    pub(super) fn sensitive(self, sensitive: bool) -> Self {
         Self { sensitive, ..self }
     }
 
@@ -278,9 +279,9 @@ fn i64_of(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// A value of another type.
-pub(super) fn wrong_type(item: &Item<'_>) -> Fault {
-    found(match item.value() {
+/// What a value is, with its article.
+pub(super) fn type_of(item: &Item<'_>) -> &'static str {
+    match item.value() {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",
         DeValue::Float(_) => "a number with a fraction",
@@ -288,7 +289,11 @@ pub(super) fn wrong_type(item: &Item<'_>) -> Fault {
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
-    })
+    }
+}
+
+fn wrong_type(item: &Item<'_>) -> Fault {
+    found(type_of(item))
 }
 
 fn found(what: impl Display) -> Fault {

@@ -67,7 +67,6 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        #[source]
         cause: io::Error,
     },
     /// The file has problems: all of them, one below the other.

@@ -116,8 +116,9 @@ mod tests {
     #[test]
     fn a_mask_hides_the_length() {
         let text = "secret = \"abc\", other = 1";
-        assert_eq!(excerpt(text, &(9..14), &[10..13]), "  secret = \"***\", other = 1\n           ^^^^^");
-        assert_eq!(excerpt(text, &(16..21), &[10..13]), "  secret = \"***\", other = 1\n                  ^^^^^");
+        let masks = std::slice::from_ref(&(10..13));
+        assert_eq!(excerpt(text, &(9..14), masks), "  secret = \"***\", other = 1\n           ^^^^^");
+        assert_eq!(excerpt(text, &(16..21), masks), "  secret = \"***\", other = 1\n                  ^^^^^");
     }
 
     #[test]

@@ -73,11 +73,6 @@ impl<'a> Reader<'a> {
         Self { file, path, header, table, known: Vec::new() }
     }
 
-    /// The dotted path, such as `sources.web`.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
     /// Whether the table is in the file.
     pub fn is_present(&self) -> bool {
         self.table.is_some()
@@ -102,7 +97,7 @@ impl<'a> Reader<'a> {
     /// The value of a key that may be absent.
     pub fn optional<T: 'static>(&mut self, key: &str, expect: Expect<T>) -> Option<T> {
         self.know(key);
-        self.value(key, &expect)
+        expect.read(&self.item(key)?)
     }
 
     /// The value of a key that has a default.
@@ -122,14 +117,6 @@ impl<'a> Reader<'a> {
             );
             absent()
         })
-    }
-
-    /// The keys that nobody asked for yet and their values, in the order of the keys: for tables whose keys the
-    /// operator chooses.
-    pub fn rest<T: 'static>(&mut self, expect: Expect<T>) -> Vec<(String, T)> {
-        let keys = self.unknown();
-        self.known.extend(keys.iter().cloned());
-        keys.into_iter().filter_map(|key| self.value(&key, &expect).map(|value| (key, value))).collect()
     }
 
     /// The tables at the keys that nobody asked for yet, in the order of the keys.
@@ -171,10 +158,6 @@ impl<'a> Reader<'a> {
             );
         }
         unknown.len()
-    }
-
-    fn value<T: 'static>(&self, key: &str, expect: &Expect<T>) -> Option<T> {
-        expect.read(&self.item(key)?)
     }
 
     fn item(&self, key: &str) -> Option<Item<'a>> {

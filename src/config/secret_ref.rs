@@ -2,10 +2,12 @@
 //!
 //! Names are checked here, so that a [`SecretRef`] can be turned into a path without a further look.
 
+use std::fmt::Display;
+
 use toml::de::DeValue;
 
 use super::{
-    expect::{Expect, Fault, path, string, wrong_type},
+    expect::{Expect, Fault, path, string, type_of},
     reader::Item,
 };
 use crate::secret::SecretRef;
@@ -19,12 +21,10 @@ const FORMS: &str = "keep the secret elsewhere and write where: { credential = \
 /// Reads `{ credential | file | env | keyring = "…" }`.
 pub(super) fn read(item: &Item<'_>) -> Result<SecretRef, Fault> {
     let Some(mut table) = item.table() else {
-        let Fault::Unexpected { found, .. } = wrong_type(item) else { return Err(Fault::Reported) };
-        let found = match item.value() {
-            DeValue::String(_) => Some("plain text".to_owned()),
-            _ => found,
-        };
-        return Err(Fault::Unexpected { found, hint: Some(FORMS.to_owned()) });
+        return Err(not_a_reference(match item.value() {
+            DeValue::String(_) => "plain text",
+            _ => type_of(item),
+        }));
     };
     let places = [
         table.optional("credential", credential()).map(SecretRef::Credential),
@@ -40,36 +40,40 @@ pub(super) fn read(item: &Item<'_>) -> Result<SecretRef, Fault> {
         // The one place, or a misspelt one, is already reported.
         (1, None) => Err(Fault::Reported),
         (0, _) if unknown > 0 => Err(Fault::Reported),
-        (0, _) => Err(Fault::Unexpected { found: Some("an empty table".to_owned()), hint: Some(FORMS.to_owned()) }),
+        (0, _) => Err(not_a_reference("an empty table")),
         _ => Err(Fault::Invalid("names more than one place for the secret".to_owned())),
     }
 }
 
+fn not_a_reference(found: &str) -> Fault {
+    Fault::Unexpected { found: Some(found.to_owned()), hint: Some(FORMS.to_owned()) }
+}
+
+/// A name of a place. What cannot be one may be the secret itself.
+fn name<E: Display + 'static>(example: &str, check: impl Fn(&str) -> Result<(), E> + 'static) -> Expect<String> {
+    string().example(example).try_map(move |name: String| check(&name).map(|()| name)).sensitive(true)
+}
+
 fn credential() -> Expect<String> {
-    string().example("\"odoo\"").try_map(|name: String| {
+    name("\"odoo\"", |name| {
         let plain = name.chars().all(|char| char.is_ascii_alphanumeric() || "._@-".contains(char));
-        if plain && !name.contains("..") && name != "." {
-            Ok(name)
-        } else {
-            Err("the name of a credential holds only letters, digits, `.`, `_`, `@` and `-`")
-        }
+        let stays = name != "." && !name.contains("..");
+        let rule = "the name of a credential holds only letters, digits, `.`, `_`, `@` and `-`, and not `..`";
+        (plain && stays).then_some(()).ok_or(rule)
     })
 }
 
 fn env() -> Expect<String> {
-    string().example("\"ODOO_SECRET\"").try_map(|name: String| {
+    name("\"ODOO_SECRET\"", |name| {
         let plain = name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
-        if plain && !name.starts_with(|char: char| char.is_ascii_digit()) {
-            Ok(name)
-        } else {
-            Err("the name of an environment variable holds only letters, digits and `_`")
-        }
+        let rule = "the name of an environment variable holds only letters, digits and `_`";
+        (plain && !name.starts_with(|char: char| char.is_ascii_digit())).then_some(()).ok_or(rule)
     })
 }
 
 fn keyring() -> Expect<String> {
-    string().example("\"g-assistant/odoo\"").try_map(|entry: String| match entry.split_once('/') {
-        Some((service, user)) if !service.is_empty() && !user.is_empty() => Ok(entry),
-        _ => Err("expected `service/user`"),
+    name("\"g-assistant/odoo\"", |entry| {
+        let named = entry.split_once('/').is_some_and(|(service, user)| !service.is_empty() && !user.is_empty());
+        named.then_some(()).ok_or("expected `service/user`")
     })
 }

@@ -1,7 +1,7 @@
 //! Reads a secret from the Secret Service of the session (GNOME Keyring, KWallet), as the crate `keyring` does.
 //!
 //! A server has none, and asking for one may wait for a prompt that nobody sees. So the question is asked on a thread of
-//! its own, and given up after [`PATIENCE`]: the thread is left behind, and ends with its answer or with the process.
+//! its own, and given up after five seconds: the thread is left behind, and ends with its answer or with the process.
 
 use super::SecretError;
 
@@ -35,14 +35,14 @@ pub(super) fn read(entry: &str) -> Result<String, SecretError> {
         answer.send(secret).ok();
     });
     if let Err(cause) = asked {
-        return Err(SecretError::new("cannot be asked for", ELSEWHERE).caused_by(cause));
+        return Err(SecretError::new(format!("cannot be asked for: {cause}"), ELSEWHERE));
     }
     match answered.recv_timeout(PATIENCE) {
         Ok(Ok(secret)) => Ok(secret),
         Ok(Err(Error::NoEntry)) => Err(SecretError::new("there is no such entry", store)),
         // The bytes are part of this error, and stay here.
         Ok(Err(Error::BadEncoding(_) | Error::BadDataFormat(..))) => Err(super::not_text()),
-        Ok(Err(cause)) => Err(SecretError::new("no Secret Service answers", ELSEWHERE).caused_by(cause)),
+        Ok(Err(cause)) => Err(SecretError::new(format!("no Secret Service answers: {cause}"), ELSEWHERE)),
         Err(_) => Err(SecretError::new("the Secret Service does not answer", ELSEWHERE)),
     }
 }

@@ -56,6 +56,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// The media type of [`render`](Self::render).
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
     /// New metrics, all zero.
     pub fn new() -> Self {
         let mut metrics = Self {
