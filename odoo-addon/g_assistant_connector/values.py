@@ -21,13 +21,17 @@ class Unfit(ValueError):
 
 
 def parse(model, name, value, resolve):
-    """``value`` in comparable form; ``resolve(model_name, ref)`` gives an id."""
+    """``value`` in comparable form; ``resolve(model_name, link)`` gives the id of an
+    existing record for an id or ``{"ref": …}``."""
     field = model._fields.get(name)
     if field is None or name in PROTECTED:
         raise Unfit(f"{model._name} has no field {name!r} to write")
     if (model._name, name) == LINES:
         return _parse_lines(model.env["sale.order.line"], value, resolve)
-    parsed = _parse(field, value, resolve)
+    try:
+        parsed = _parse(field, value, resolve)
+    except Unfit as error:
+        raise Unfit(f"field {name!r}: {error}") from error
     if parsed is NotImplemented:
         raise Unfit(f"field {name!r} ({field.type}) cannot take the value {value!r}")
     return parsed
@@ -38,7 +42,9 @@ def _parse(field, value, resolve):
     if kind == "boolean":
         return bool(value) if value is None or isinstance(value, bool) else NotImplemented
     if kind == "many2many":
-        return sorted(set(value)) if _is_ids(value) else NotImplemented
+        if not _is_ids(value):
+            return NotImplemented
+        return sorted({resolve(field.comodel_name, link) for link in value or ()})
     if value is None:
         return None
     if kind in TEXTS:
@@ -50,9 +56,8 @@ def _parse(field, value, resolve):
     if kind in FORMATS:
         return value if _is_time(value, FORMATS[kind]) else NotImplemented
     if kind == "many2one":
-        if isinstance(value, dict) and isinstance(value.get("ref"), str):
-            return resolve(field.comodel_name, value["ref"])
-        return value if _is_int(value) else NotImplemented
+        is_link = _is_int(value) or is_reference(value)
+        return resolve(field.comodel_name, value) if is_link else NotImplemented
     return NotImplemented
 
 
@@ -85,10 +90,14 @@ def _is_time(value, form):
         return False
 
 
+def is_reference(value):
+    return isinstance(value, dict) and isinstance(value.get("ref"), str)
+
+
 def references(values):
     """The ``(field, ref)`` that these values refer to."""
     for name, value in values.items():
-        if isinstance(value, dict) and isinstance(value.get("ref"), str):
+        if is_reference(value):
             yield name, value["ref"]
         elif isinstance(value, list):
             for line in value:

@@ -84,6 +84,28 @@ class Bound:
         self.changed = changed
 
 
+class Bindings(dict):
+    """``{(model, ref): Bound}`` of a batch, growing as it creates records."""
+
+    def __init__(self, env, known):
+        super().__init__(known)
+        self._env = env
+        self._existing = set()
+
+    def resolve(self, model_name, link):
+        """The id that a value refers to; PostgreSQL would not say which field is wrong."""
+        if values.is_reference(link):
+            binding = self.get((model_name, link["ref"]))
+            if not binding:
+                raise Unfit(f"nothing is known under the reference {link['ref']!r}")
+            link = binding.res_id
+        if (model_name, link) not in self._existing:
+            if not self._env[model_name].sudo().browse(link).exists():
+                raise Unfit(f"there is no {model_name} {link}")
+            self._existing.add((model_name, link))
+        return link
+
+
 def _is_name(value):
     return isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable()
 
@@ -149,10 +171,13 @@ class Applier(models.AbstractModel):
         pairs = {(operation.model, operation.ref) for operation in operations if operation.ref}
         pairs |= self._referred(operations)
         bindings._claim(pairs)
-        bound = {
-            pair: Bound(res_id, written)
-            for pair, (res_id, written) in bindings._load(pairs).items()
-        }
+        bound = Bindings(
+            self.env,
+            {
+                pair: Bound(res_id, written)
+                for pair, (res_id, written) in bindings._load(pairs).items()
+            },
+        )
         self._adopt(operations, bound)
         self._find_by_id(operations, bound)
         waiting = operations
@@ -273,16 +298,9 @@ class Applier(models.AbstractModel):
     @api.model
     def _parse(self, operation, bound):
         """The operation's values, checked and with references resolved."""
-
-        def resolve(model_name, ref):
-            binding = bound.get((model_name, ref))
-            if not binding:
-                raise Unfit(f"nothing is known under the reference {ref!r}")
-            return binding.res_id
-
         model = self.env[operation.model]
         return {
-            name: values.parse(model, name, value, resolve)
+            name: values.parse(model, name, value, bound.resolve)
             for name, value in operation.values.items()
         }
 

@@ -45,6 +45,7 @@ class Binding(models.Model):
             " SELECT * FROM unnest(%s, %s)"
             " ON CONFLICT (model, ref) DO NOTHING",
             [[model for model, _ref in pairs], [ref for _model, ref in pairs]],
+            log_exceptions=False,
         )
 
     @api.model

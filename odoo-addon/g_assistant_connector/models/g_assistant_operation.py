@@ -45,6 +45,7 @@ class Operation(models.Model):
             " SELECT k, now() AT TIME ZONE 'UTC' FROM unnest(%s) k"
             " ON CONFLICT (key) DO NOTHING RETURNING key",
             [keys],
+            log_exceptions=False,
         )
         claimed = {row[0] for row in self.env.cr.fetchall()}
         known = [key for key in keys if key not in claimed]

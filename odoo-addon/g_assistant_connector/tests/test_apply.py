@@ -58,6 +58,7 @@ class TestApply(BridgeCase):
             ["created"] * 3 + ["refused", "created", "refused", "created", "refused", "created"],
         )
         self.assertIn("nonsense", results[5]["error"]["message"])
+        self.assertIn("crm.stage", results[7]["error"]["message"])
         self.assertEqual(self.env["crm.lead"].search_count([("name", "like", "Half ")]), 6)
         # Refused is not remembered: corrected, it runs under the same key and reference.
         operations[3].update(key=results[3]["key"], values={"name": "Half 3"})
