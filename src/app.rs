@@ -61,7 +61,7 @@ impl App {
             max_queued_jobs: config.store.max_queued,
         })
         .await?;
-        let backend = Backend::new(config.odoo.clone(), secret, store.clone(), clock.clone());
+        let backend = Backend::new(config.odoo.clone(), secret, Some(store.clone()), clock.clone());
         Ok(Self {
             config,
             store,
@@ -154,6 +154,7 @@ impl App {
         ready(address);
 
         let failed = tokio::select! {
+            biased;
             () = stop.cancelled() => false,
             // Tasks end only after `stop`; one that ends earlier has panicked, and half a daemon is worse than none.
             _ = tasks.join_next() => true,

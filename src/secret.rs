@@ -20,6 +20,9 @@ mod keyring;
 /// More than any key or password needs; a larger file is not a secret but a mistake.
 const MOST_BYTES: u64 = 64 * 1024;
 
+/// What systemd puts before the names of files from the folder that our unit loads.
+const OF_FOLDER: &str = "g-assistant_";
+
 /// Where systemd puts the credentials of a service.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
@@ -118,12 +121,13 @@ fn read_credential(name: &str, env: Environment<'_>) -> Result<String, SecretErr
         let hint = "only a service that systemd starts has credentials; use { file = \"…\" } elsewhere";
         return Err(SecretError::new(format!("${CREDENTIALS} is not set"), hint));
     };
-    let path = directory.join(name);
-    if !path.exists() {
+    // systemd names a file of a loaded folder `<id of the folder>_<file>`; our unit loads its folder under our name.
+    let names = [name.to_owned(), format!("{OF_FOLDER}{name}")];
+    let Some(path) = names.iter().map(|name| directory.join(name)).find(|path| path.exists()) else {
         let hint =
             format!("add it to the unit with LoadCredential= or LoadCredentialEncrypted=; {}", present(&directory));
         return Err(SecretError::new("the service has no such credential", hint));
-    }
+    };
     // systemd decides who may read the directory, by access lists that show as bits of the group.
     read_file(&path, Access::Any)
 }

@@ -6,8 +6,6 @@
     "website": "https://github.com/g-assistant/g-assistant-odoo",
     "author": "G-Assistant contributors",
     "license": "LGPL-3",
-    "application": False,
-    "installable": True,
     "depends": ["crm", "sale_management"],
     "data": [
         "security/g_assistant_groups.xml",

@@ -12,7 +12,16 @@ KEY = "g_assistant_connector"
 class Change:
     """What one transaction did to one record."""
 
-    __slots__ = ("before", "created", "deleted", "merged_into", "operation", "user_id", "uuid", "stored")
+    __slots__ = (
+        "before",
+        "created",
+        "deleted",
+        "merged_into",
+        "operation",
+        "user_id",
+        "uuid",
+        "stored",
+    )
 
     def __init__(self, user_id, before=None):
         # The watched values before the transaction; None for a new record.
@@ -32,4 +41,3 @@ class Change:
 def of_model(cr, model_name):
     """``{id: Change}`` of the current transaction."""
     return cr.postcommit.data.setdefault(KEY, {}).setdefault(model_name, {})
-

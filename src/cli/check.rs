@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     secret::SecretRef,
-    store::Store,
+    store::{Store, StoreError},
     sync::{Backend, backend::DATABASE_KEY},
 };
 
@@ -29,6 +29,9 @@ impl Check {
         let config = Config::load(path)?;
         check_secrets(path, &config)?;
         println!("{}: the configuration is right", path.display());
+        if !config.warnings.list.is_empty() {
+            println!("{}", config.warnings);
+        }
         for source in &config.sources {
             println!("source    {} ({}): POST /api/webhooks/{0}", source.id(), source.kind());
         }
@@ -38,12 +41,18 @@ impl Check {
     async fn check_odoo(&self, config: &Config) -> Result<(), Failure> {
         let secret = config.odoo.secret.read().map_err(anyhow::Error::from)?;
         let clock = Clock::system();
-        // The service may be running on the store; reading beside it is fine.
-        let store = Store::open_admin(&config.store.path, clock.clone()).await?;
-        if self.accept_database {
+        // The service may be running on the store; working beside it is fine. The first start makes it, not this.
+        let store = match Store::open_admin(&config.store.path, clock.clone()).await {
+            Ok(store) => Some(store),
+            Err(StoreError::Missing { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if self.accept_database
+            && let Some(store) = &store
+        {
             store.meta_delete(DATABASE_KEY).await?;
         }
-        let backend = Backend::new(config.odoo.clone(), secret, store.clone(), clock);
+        let backend = Backend::new(config.odoo.clone(), secret, store, clock);
         let session = backend.connect().await?;
         let server = session.client.info();
         println!("odoo      {} at {} by {}", server.server_version, config.odoo.url, server.transport);

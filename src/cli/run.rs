@@ -14,6 +14,9 @@ pub struct Run {}
 impl Run {
     pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
         telemetry::init(&config.log).map_err(anyhow::Error::from)?;
+        for warning in &config.warnings.list {
+            tracing::warn!(key = warning.key, "{}", warning.message);
+        }
         let stop = CancellationToken::new();
         stop_on_signals(stop.clone())?;
         let app = App::open(config).await?;

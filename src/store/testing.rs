@@ -5,7 +5,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{Job, JobKind, NewDelivery, Reply, Store, StoreOptions};
-pub(super) use super::{JobFilter, JobState};
+pub(super) use super::JobFilter;
 use crate::clock::Clock;
 
 /// The time in all tests (ms).

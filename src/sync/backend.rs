@@ -110,7 +110,8 @@ pub struct Backend(Arc<Inner>);
 struct Inner {
     config: config::Odoo,
     secret: SecretString,
-    store: Store,
+    /// `None` for a command that only looks.
+    store: Option<Store>,
     clock: Clock,
     session: watch::Sender<Option<Arc<Session>>>,
     status: watch::Sender<OdooStatus>,
@@ -121,7 +122,7 @@ struct Inner {
 
 impl Backend {
     /// A backend that is not connected yet.
-    pub fn new(config: config::Odoo, secret: SecretString, store: Store, clock: Clock) -> Self {
+    pub fn new(config: config::Odoo, secret: SecretString, store: Option<Store>, clock: Clock) -> Self {
         let status = OdooStatus { since: Some(clock.now()), ..OdooStatus::default() };
         Self(Arc::new(Inner {
             config,
@@ -204,15 +205,15 @@ impl Backend {
         if state.neutralized == Some(true) {
             return Err(Blocked::Neutralized.into());
         }
-        let Some(found) = state.uuid else {
-            return Ok(None);
+        let (Some(found), Some(store)) = (&state.uuid, &self.0.store) else {
+            return Ok(state.uuid);
         };
-        match self.0.store.meta_get(DATABASE_KEY).await? {
-            Some(known) if known != found => Err(Blocked::WrongDatabase { found, known }.into()),
-            Some(_) => Ok(Some(found)),
+        match store.meta_get(DATABASE_KEY).await? {
+            Some(known) if known != *found => Err(Blocked::WrongDatabase { found: found.clone(), known }.into()),
+            Some(_) => Ok(state.uuid),
             None => {
-                self.0.store.meta_set(DATABASE_KEY, &found).await?;
-                Ok(Some(found))
+                store.meta_set(DATABASE_KEY, found).await?;
+                Ok(state.uuid)
             }
         }
     }

@@ -34,7 +34,11 @@ async fn each_bad_delivery_has_its_answer() {
     assert_eq!(forged.status(), 401);
     for (name, offset) in [("old", -3600), ("future", 3600)] {
         let answer = daemon.deliver("website", name, good.as_bytes(), now + offset).await.expect("answered");
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (401, &json!("timestamp_out_of_tolerance")), "{name}");
+        assert_eq!(
+            (answer.status, &answer.body["error"]["code"]),
+            (401, &json!("timestamp_out_of_tolerance")),
+            "{name}"
+        );
     }
 
     // Signed, but not what we take.

@@ -13,9 +13,7 @@ async fn connect_addon(admin: &Person, daemon: &Daemon) {
     let secret = admin.call(Call::new("g_assistant.secret", "generate")).await;
     let secret = secret.as_str().expect("a secret");
     std::fs::write(daemon.folder.path().join("odoo.secret"), secret).expect("written");
-    for (key, value) in
-        [("url", format!("{}/api/webhooks/odoo", daemon.url)), ("enabled", "True".to_owned())]
-    {
+    for (key, value) in [("url", format!("{}/api/webhooks/odoo", daemon.url)), ("enabled", "True".to_owned())] {
         let call = Call::new("ir.config_parameter", "set_param").arg("key", format!("g_assistant_connector.{key}"));
         admin.call(call.arg("value", value)).await;
     }
@@ -37,7 +35,8 @@ async fn every_kind_of_change_comes_back_signed() {
     // With polling as good as off, what arrives has been posted by Odoo.
     let mut daemon = Daemon::configure(server, &database, "");
     let config = std::fs::read_to_string(daemon.config()).expect("read");
-    std::fs::write(daemon.config(), config.replace("poll_interval = \"2s\"", "poll_interval = \"1h\"")).expect("written");
+    std::fs::write(daemon.config(), config.replace("poll_interval = \"2s\"", "poll_interval = \"1h\""))
+        .expect("written");
     connect_addon(&admin, &daemon).await;
     daemon.start_connected().await;
 
@@ -93,7 +92,8 @@ async fn what_was_there_before_is_pulled_and_the_sweep_finds_what_nobody_told() 
     );
     let mut daemon = Daemon::configure(server, &database, "");
     let config = std::fs::read_to_string(daemon.config()).expect("read");
-    std::fs::write(daemon.config(), config.replace("[log]", "sweep_interval = \"5s\"\npage = 1000\n\n[log]")).expect("written");
+    std::fs::write(daemon.config(), config.replace("[log]", "sweep_interval = \"5s\"\npage = 1000\n\n[log]"))
+        .expect("written");
     daemon.start_connected().await;
     let total = async || {
         let mut after = 0;

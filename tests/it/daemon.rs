@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use g_assistant::sources::standard_webhooks;
+use g_assistant::sources::standard_webhooks::Key;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -189,7 +189,9 @@ secret = {{ file = "odoo.secret" }}
 
     /// A signed delivery of anything to any source, at any time.
     pub async fn deliver(&self, source: &str, id: &str, body: &[u8], timestamp: i64) -> reqwest::Result<Answer> {
-        let signature = standard_webhooks::sign(WEBSITE_SECRET, id, timestamp, body).expect("a good secret");
+        let signature = Key::parse(WEBSITE_SECRET).expect("a good secret");
+        let moment = chrono::DateTime::from_timestamp(timestamp, 0).expect("a moment");
+        let signature = signature.sign(id, moment, body);
         let request = self
             .http
             .post(format!("{}/api/webhooks/{source}", self.url))

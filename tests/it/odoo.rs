@@ -35,7 +35,8 @@ impl Template {
             Template::Addon => ADDON.get_or_init(|| {
                 let addons = root().join("odoo-addon");
                 let addons = addons.to_str().expect("a readable path");
-                let made = odoo_env(&["template", "g_connector", "--modules", "g_assistant_connector", "--addons", addons]);
+                let made =
+                    odoo_env(&["template", "g_connector", "--modules", "g_assistant_connector", "--addons", addons]);
                 made["TEMPLATE"].clone()
             }),
         }

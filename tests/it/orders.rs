@@ -9,8 +9,15 @@ use crate::{
 
 /// The products that the orders name.
 async fn products(admin: &Person) {
-    admin.create("product.product", json!({"name": "Hub", "default_code": "HUB", "list_price": 450.0, "taxes_id": []})).await;
-    admin.create("product.product", json!({"name": "Sensor", "barcode": "6281000000014", "list_price": 80.0, "taxes_id": []})).await;
+    admin
+        .create("product.product", json!({"name": "Hub", "default_code": "HUB", "list_price": 450.0, "taxes_id": []}))
+        .await;
+    admin
+        .create(
+            "product.product",
+            json!({"name": "Sensor", "barcode": "6281000000014", "list_price": 80.0, "taxes_id": []}),
+        )
+        .await;
 }
 
 fn order(id: &str, extra: Value) -> Value {
@@ -30,7 +37,9 @@ fn order(id: &str, extra: Value) -> Value {
 async fn only_order(database: &Database, admin: &Person, id: &str) -> Value {
     let ids = admin.search("sale.order", json!([["client_order_ref", "=", id]])).await;
     assert_eq!(ids.len(), 1, "order {id} is there once; in all: {}", database.count("select count(*) from sale_order"));
-    admin.read("sale.order", ids[0], &["id", "state", "amount_total", "order_line", "partner_id", "client_order_ref"]).await
+    admin
+        .read("sale.order", ids[0], &["id", "state", "amount_total", "order_line", "partner_id", "client_order_ref"])
+        .await
 }
 
 async fn check_orders(template: Template, extra: &str) {

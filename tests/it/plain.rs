@@ -15,8 +15,10 @@ async fn leads_go_in_once_and_updates_keep_what_people_changed() {
         let mut daemon = Daemon::configure(server, &database, transport);
         daemon.start_connected().await;
         let leads: Vec<_> = (0..50)
-            .map(|n| json!({"external_id": format!("l{n}"), "contact_name": format!("عميل {n}"), "source": "Facebook",
-                            "phone": "+966501234567", "message": "line one\nline two & <more>"}))
+            .map(|n| {
+                json!({"external_id": format!("l{n}"), "contact_name": format!("عميل {n}"), "source": "Facebook",
+                            "phone": "+966501234567", "message": "line one\nline two & <more>"})
+            })
             .collect();
         for message in ["m1", "m1", "m2"] {
             daemon.send(message, &json!({ "leads": leads })).await;
@@ -28,8 +30,13 @@ async fn leads_go_in_once_and_updates_keep_what_people_changed() {
         let admin = database.admin(server).await;
         let id = admin.search("crm.lead", json!([["contact_name", "=", "عميل 7"]])).await[0];
         admin.write("crm.lead", id, json!({"phone": "+966509999999"})).await;
-        daemon.send("m3", &json!({"lead": {"external_id": "l7", "contact_name": "عميل 7", "phone": "+966500000000",
-                                           "city": "Abha"}})).await;
+        daemon
+            .send(
+                "m3",
+                &json!({"lead": {"external_id": "l7", "contact_name": "عميل 7", "phone": "+966500000000",
+                                           "city": "Abha"}}),
+            )
+            .await;
         daemon.drained().await;
         let lead = admin.read("crm.lead", id, &["phone", "city"]).await;
         assert_eq!((lead["phone"].as_str(), lead["city"].as_str()), (Some("+966509999999"), Some("Abha")));

@@ -40,8 +40,19 @@ async fn each_lead_arrives_once_with_all_it_said() {
         let admin = database.admin(server).await;
         let id = admin.search("crm.lead", json!([["email_from", "=", "m.qahtani@example.com"]])).await[0];
         let fields = [
-            "name", "contact_name", "partner_name", "phone", "city", "country_id", "source_id", "medium_id",
-            "campaign_id", "tag_ids", "description", "expected_revenue", "priority",
+            "name",
+            "contact_name",
+            "partner_name",
+            "phone",
+            "city",
+            "country_id",
+            "source_id",
+            "medium_id",
+            "campaign_id",
+            "tag_ids",
+            "description",
+            "expected_revenue",
+            "priority",
         ];
         let lead = admin.read("crm.lead", id, &fields).await;
         assert_eq!(lead["contact_name"], "محمد القحطاني");
@@ -100,7 +111,8 @@ async fn fields_that_the_daemon_owns_are_always_written() {
     let database = Database::fresh(Template::Addon);
     let mut daemon = Daemon::configure(server, &database, "owned_lead_fields = [\"expected_revenue\"]");
     daemon.start_connected().await;
-    let lead = |revenue: f64| json!({"lead": {"external_id": "a", "contact_name": "Sara", "expected_revenue": revenue}});
+    let lead =
+        |revenue: f64| json!({"lead": {"external_id": "a", "contact_name": "Sara", "expected_revenue": revenue}});
     daemon.send("m1", &lead(10.0)).await;
     daemon.drained().await;
     let admin = database.admin(server).await;
@@ -118,19 +130,22 @@ async fn a_lead_that_a_person_deleted_or_merged_is_not_re_created() {
     let mut daemon = Daemon::configure(server, &database, "");
     daemon.start_connected().await;
     let lead = |id: &str, city: &str| json!({"lead": {"external_id": id, "contact_name": id, "city": city}});
-    daemon.send("m1", &json!({"leads": [
-        {"external_id": "deleted", "contact_name": "deleted"},
-        {"external_id": "winner", "contact_name": "winner"},
-        {"external_id": "loser", "contact_name": "loser"},
-    ]})).await;
+    daemon
+        .send(
+            "m1",
+            &json!({"leads": [
+                {"external_id": "deleted", "contact_name": "deleted"},
+                {"external_id": "winner", "contact_name": "winner"},
+                {"external_id": "loser", "contact_name": "loser"},
+            ]}),
+        )
+        .await;
     daemon.drained().await;
     let admin = database.admin(server).await;
     let find = async |name: &str| admin.search("crm.lead", json!([["contact_name", "=", name]])).await;
     admin.unlink("crm.lead", find("deleted").await[0]).await;
     let (winner, loser) = (find("winner").await[0], find("loser").await[0]);
-    let wizard = admin
-        .create("crm.merge.opportunity", json!({"opportunity_ids": [[6, 0, [winner, loser]]]}))
-        .await;
+    let wizard = admin.create("crm.merge.opportunity", json!({"opportunity_ids": [[6, 0, [winner, loser]]]})).await;
     admin.act("crm.merge.opportunity", "action_merge", wizard).await;
     let left = database.count("select count(*) from crm_lead");
     assert_eq!(left, 1);
@@ -168,10 +183,8 @@ async fn a_lead_that_odoo_refuses_is_parked_with_odoos_words_and_the_rest_is_don
     database.sql("alter table crm_lead drop constraint no_curse");
     let id = parked[0]["id"].to_string();
     assert!(daemon.cli(&["outbox", "retry", &id]).status.success());
-    until("the parked lead is in Odoo", async || {
-        (database.count("select count(*) from crm_lead") == 40).then_some(())
-    })
-    .await;
+    until("the parked lead is in Odoo", async || (database.count("select count(*) from crm_lead") == 40).then_some(()))
+        .await;
     daemon.drained().await;
     assert_eq!(database.count("select count(*) from crm_lead where contact_name = 'cursed'"), 1);
 }

@@ -213,8 +213,12 @@ class Applier(models.AbstractModel):
                 wanted[operation.model, name] = pair
         if not wanted:
             return
-        found = self.env["ir.model.data"].sudo().search(
-            [("module", "=", XMLID_MODULE), ("name", "in", [name for _model, name in wanted])]
+        found = (
+            self.env["ir.model.data"]
+            .sudo()
+            .search(
+                [("module", "=", XMLID_MODULE), ("name", "in", [name for _model, name in wanted])]
+            )
         )
         for data in found:
             pair = wanted.get((data.model, data.name))
@@ -264,8 +268,8 @@ class Applier(models.AbstractModel):
                 for (model, ref), binding in bound.items()
                 if model == model_name and binding.changed
             }
-            records = self.env[model_name].sudo().browse(
-                binding.res_id for binding in changed.values()
+            records = (
+                self.env[model_name].sudo().browse(binding.res_id for binding in changed.values())
             )
             companies = {record.id: record.company_id.id for record in records.exists()}
             rows += [
@@ -353,9 +357,9 @@ class Applier(models.AbstractModel):
         def create(some):
             model = self.env[some[0].model].with_context(**some[0].context)
             records = model.create([dict(prepared[operation]) for operation in some])
-            for operation, record in zip(some, records):
+            for operation, record in zip(some, records, strict=True):
                 self.env["g_assistant.event"]._note_operation(record, operation.key)
-            return list(zip(some, records))
+            return list(zip(some, records, strict=True))
 
         created = self._together(list(prepared), create)
         if not created:
@@ -401,7 +405,7 @@ class Applier(models.AbstractModel):
         return {
             record_id: {
                 name: mirror._normal(records._name, name, value)
-                for name, value in zip(watched, stored)
+                for name, value in zip(watched, stored, strict=True)
                 if name in records._fields and name != "order_line"
             }
             for record_id, stored in mirror._watched_values(records._name, records.ids).items()
@@ -434,7 +438,7 @@ class Applier(models.AbstractModel):
             prepared[operation] = (record.with_context(**operation.context), binding, parsed)
 
         def run(some):
-            return [(operation, self._run_one(operation, *prepared[operation])) for operation in some]
+            return [(one, self._run_one(one, *prepared[one])) for one in some]
 
         for operation, (done, kept, agreed) in self._together(list(prepared), run):
             record, binding, _parsed = prepared[operation]

@@ -24,8 +24,10 @@ class Bridge(models.AbstractModel):
         self._check_daemon()
         mirror = self.env["g_assistant.mirror"]
         params = self.env["ir.config_parameter"].sudo()
-        module = self.env["ir.module.module"].sudo().search(
-            [("name", "=", "g_assistant_connector")], limit=1
+        module = (
+            self.env["ir.module.module"]
+            .sudo()
+            .search([("name", "=", "g_assistant_connector")], limit=1)
         )
         return json.dumps(
             {
@@ -74,7 +76,7 @@ class Bridge(models.AbstractModel):
         if only is None and after_id == 0:
             answer["total"] = records.search_count([])
         # The records are JSON already: parsing them here would cost more than the query.
-        return '{"records":%s,%s' % (mirror._page(model, ids), json.dumps(answer)[1:])
+        return '{"records":' + mirror._page(model, ids) + "," + json.dumps(answer)[1:]
 
     @api.model
     def events(self, limit=500):
@@ -86,8 +88,10 @@ class Bridge(models.AbstractModel):
     @api.model
     def ack(self, uuids):
         self._check_daemon()
-        events = self.env["g_assistant.event"].sudo().search(
-            [("uuid", "in", uuids), ("state", "=", "pending")]
+        events = (
+            self.env["g_assistant.event"]
+            .sudo()
+            .search([("uuid", "in", uuids), ("state", "=", "pending")])
         )
         events._mark_delivered()
         return json.dumps({"acked": len(events)})

@@ -174,11 +174,13 @@ class Event(models.Model):
                 "old": mirror._normal(model_name, name, old),
                 "new": mirror._normal(model_name, name, new),
             }
-            for name, old, new in zip(watched, change.before, after)
+            for name, old, new in zip(watched, change.before, after, strict=True)
             if old != new
         }
         kind = kinds.changed_kind(
-            model_name, dict(zip(watched, change.before)), dict(zip(watched, after))
+            model_name,
+            dict(zip(watched, change.before, strict=True)),
+            dict(zip(watched, after, strict=True)),
         )
         # What only tells the kind, or differs in the stored form alone, is no change.
         diff = {
@@ -205,7 +207,8 @@ class Event(models.Model):
                     record,
                 )
                 for record_id, change, kind, diff, values, record in rows
-            )
+            ),
+            strict=True,
         )
         self.env.cr.execute(
             """
@@ -270,7 +273,7 @@ class Event(models.Model):
             batch._mark_delivered()
             return 0
         return batch._note_failure(
-            "HTTP %d" % response.status_code, response.headers.get("Retry-After")
+            f"HTTP {response.status_code}", response.headers.get("Retry-After")
         )
 
     def _mark_delivered(self):
@@ -308,7 +311,7 @@ class Event(models.Model):
         ).encode()
         # The same events have the same id however often they are sent.
         fingerprint = hashlib.sha256(" ".join(self.mapped("uuid")).encode()).hexdigest()[:32]
-        message_id = "events_" + fingerprint if self else "test_%d" % time.time_ns()
+        message_id = f"events_{fingerprint}" if self else f"test_{time.time_ns()}"
         headers = signing.headers(
             self.env["g_assistant.secret"]._valid_values(), message_id, int(time.time()), body
         )
@@ -328,12 +331,14 @@ class Event(models.Model):
         """These events as the protocol has them."""
         mirror = self.env["g_assistant.mirror"].sudo().with_context(lang=self._names_lang())
         records = [json.loads(event.data) for event in self]
-        links = [mirror._links(event.model, data) for event, data in zip(self, records)]
+        links = [
+            mirror._links(event.model, data) for event, data in zip(self, records, strict=True)
+        ]
         names = mirror._names(links)
         database = self._database_uuid()
         return [
             event._payload_of_one(data, _names_for(names, linked), database)
-            for event, data, linked in zip(self, records, links)
+            for event, data, linked in zip(self, records, links, strict=True)
         ]
 
     def _payload_of_one(self, data, names, database):

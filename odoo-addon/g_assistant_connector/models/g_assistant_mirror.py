@@ -216,7 +216,7 @@ class Mirror(models.AbstractModel):
         ]
         links = {}
         table = SQL.identifier(self.env[model_name]._table)
-        for (_name, comodel), value in zip(shape.relations.items(), values):
+        for (_name, comodel), value in zip(shape.relations.items(), values, strict=True):
             self.env.cr.execute(
                 SQL(
                     "SELECT DISTINCT v FROM %s t, unnest(%s) v"

@@ -7,7 +7,7 @@ import requests
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from .. import config, kinds, sender
+from .. import config, kinds
 
 TEST_TIMEOUT_SECONDS = 5
 CLOCK_SKEW_SECONDS = 60
@@ -22,9 +22,7 @@ def _field_of(kind):
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
-    g_assistant_enabled = fields.Boolean(
-        string="Record Changes", config_parameter=config.ENABLED
-    )
+    g_assistant_enabled = fields.Boolean(string="Record Changes", config_parameter=config.ENABLED)
     g_assistant_url = fields.Char(string="Daemon URL", config_parameter=config.URL)
     g_assistant_retention_days = fields.Integer(
         string="Keep History (Days)",

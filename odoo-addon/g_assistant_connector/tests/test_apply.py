@@ -13,7 +13,9 @@ from .common import BridgeCase
 class TestApply(BridgeCase):
     def test_others_are_refused(self):
         manager = new_test_user(
-            self.env, "g-assistant-manager", groups="sales_team.group_sale_manager,base.group_system"
+            self.env,
+            "g-assistant-manager",
+            groups="sales_team.group_sale_manager,base.group_system",
         )
         bridge = self.env["g_assistant.bridge"].with_user(manager)
         for call in (

@@ -41,9 +41,7 @@ class TestBindings(BridgeCase):
         self.assertEqual((again["id"], again["kept"]), (lead.id, []))
 
     def test_other_modules_external_ids_are_not_adopted(self):
-        result = self.upsert(
-            "p1", {"name": "Mine"}, model="res.partner", xmlid="base.main_partner"
-        )
+        result = self.upsert("p1", {"name": "Mine"}, model="res.partner", xmlid="base.main_partner")
         self.assertEqual(result["status"], "created")
 
     def test_an_operation_by_id_is_one_on_the_binding(self):

@@ -68,4 +68,6 @@ class TestEvents(BridgeCase):
         with self.assertRaises(AccessError):
             event.with_user(admin).write({"state": "delivered"})
         event.company_id = self.env["res.company"].create({"name": "Other"})
-        self.assertFalse(self.env["g_assistant.event"].with_user(admin).search([("id", "=", event.id)]))
+        self.assertFalse(
+            self.env["g_assistant.event"].with_user(admin).search([("id", "=", event.id)])
+        )
