@@ -12,6 +12,7 @@
         "security/ir.model.access.csv",
         "security/g_assistant_rules.xml",
         "wizards/g_assistant_secret_new_views.xml",
+        "views/g_assistant_secret_views.xml",
         "views/g_assistant_event_views.xml",
         "views/g_assistant_operation_views.xml",
         "views/g_assistant_binding_views.xml",
