@@ -205,28 +205,22 @@ class Mirror(models.AbstractModel):
     def _page_links(self, model_name, ids):
         """``{model: ids}`` that these records refer to."""
         shape = self._shape(model_name)
-        # order_line's link is the product of each line, a field's link its own value.
-        values = [
+        columns = [
+            # The link of a line is its product, of any other field its own value.
             SQL("ARRAY(SELECT l.product_id FROM sale_order_line l WHERE l.order_id = t.id)")
             if name == "order_line"
             else shape.columns[name]
-            if self.env[model_name]._fields[name].type == "many2many"
-            else SQL("ARRAY[%s]", shape.columns[name])
             for name in shape.relations
         ]
+        rows = self._select(model_name, ids, SQL(", ").join(columns))
         links = {}
-        table = SQL.identifier(self.env[model_name]._table)
-        for (_name, comodel), value in zip(shape.relations.items(), values, strict=True):
-            self.env.cr.execute(
-                SQL(
-                    "SELECT DISTINCT v FROM %s t, unnest(%s) v"
-                    " WHERE t.id = ANY(%s) AND v IS NOT NULL",
-                    table,
-                    value,
-                    list(ids),
-                )
-            )
-            links.setdefault(comodel, set()).update(row[0] for row in self.env.cr.fetchall())
+        for comodel, values in zip(
+            shape.relations.values(), list(zip(*rows, strict=True))[1:], strict=False
+        ):
+            linked = links.setdefault(comodel, set())
+            for value in set(map(_hashable, values)):
+                linked.update(value if isinstance(value, tuple) else [value])
+            linked.discard(None)
         return links
 
     @api.model
@@ -245,3 +239,7 @@ class Mirror(models.AbstractModel):
             if records:
                 names[model_name] = {str(record.id): record.display_name for record in records}
         return names
+
+
+def _hashable(value):
+    return tuple(value) if isinstance(value, list) else value
