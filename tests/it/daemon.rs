@@ -15,7 +15,7 @@ use crate::odoo::{Database, Server, until};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_g-assistant");
 pub const WEBSITE_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const TOKEN: &str = "a token for tests";
+const TOKEN: &str = "a-token-for-tests-0123456789";
 
 /// A daemon: configured, and running or not.
 pub struct Daemon {
