@@ -131,7 +131,7 @@ impl Server {
             413 => Err(OdooError::TooLarge),
             404 if !is_json(headers) => Err(unreachable(
                 &self.base,
-                format!("there is no /{path} (HTTP 404); is odoo.url the address of Odoo?"),
+                format!("there is no /{path} (HTTP 404); check odoo.url and odoo.database"),
             )),
             _ => Ok(()),
         }
