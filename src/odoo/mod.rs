@@ -27,4 +27,4 @@ pub use operation::{Applied, ReadyOperation, xmlid_for};
 pub use resolve::{Resolved, Resolver};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

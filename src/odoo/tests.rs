@@ -19,7 +19,7 @@ use crate::{
     secret::SecretRef,
 };
 
-pub(super) fn config(url: &str, transport: TransportChoice) -> Odoo {
+pub(crate) fn config(url: &str, transport: TransportChoice) -> Odoo {
     Odoo {
         url: url.parse().expect("a URL"),
         database: "shop".to_owned(),
@@ -75,7 +75,7 @@ async fn xmlrpc_server(major: &str) -> MockServer {
 }
 
 /// An Odoo without XML-RPC, that lets `daemon` in with the key `key`.
-pub(super) async fn json2_server() -> MockServer {
+pub(crate) async fn json2_server() -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("GET"))
         .and(path("/web/version"))
@@ -87,11 +87,11 @@ pub(super) async fn json2_server() -> MockServer {
     server
 }
 
-pub(super) fn json_answer(status: u16, body: Value) -> ResponseTemplate {
+pub(crate) fn json_answer(status: u16, body: Value) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(body)
 }
 
-pub(super) async fn mount_json(server: &MockServer, at: &str, body: Value) {
+pub(crate) async fn mount_json(server: &MockServer, at: &str, body: Value) {
     Mock::given(method("POST"))
         .and(path(format!("/json/2/{at}")))
         .and(header("authorization", "bearer key"))
@@ -101,7 +101,7 @@ pub(super) async fn mount_json(server: &MockServer, at: &str, body: Value) {
         .await;
 }
 
-pub(super) async fn connect(server: &MockServer, transport: TransportChoice) -> Result<Client, OdooError> {
+pub(crate) async fn connect(server: &MockServer, transport: TransportChoice) -> Result<Client, OdooError> {
     Client::connect(&config(&server.uri(), transport), SecretString::from("key")).await
 }
 
