@@ -1,1 +1,193 @@
-//! TODO skeleton
+//! The composition root: configuration → objects → running services, and their orderly end.
+//!
+//! Start: secrets, store, listener, then the workers; `READY=1` is sent when webhooks are taken, whether or not Odoo
+//! can be reached. End (SIGTERM, Ctrl-C): stop accepting, let what is under way finish, close the store. A second
+//! signal ends at once, which is safe at any point.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    http::{self, AppState},
+    sources::{self, Registry, Tokens},
+    store::{Store, StoreOptions},
+    sync::{
+        Backend,
+        push::Owned,
+        schedule::{self, ProgressFor, Schedule},
+    },
+    telemetry::Metrics,
+    worker::{self, IntakeHandler, PushHandler},
+};
+
+/// How long work under way may take to finish after a signal.
+const SHUTDOWN: Duration = Duration::from_secs(20);
+
+/// Everything that a command may need, opened but not running.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// The store, exclusively.
+    pub store: Store,
+    /// The configured sources.
+    pub sources: Arc<Registry>,
+    /// Who may read.
+    pub tokens: Tokens,
+    /// The connection to Odoo.
+    pub backend: Backend,
+    /// The time.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl App {
+    /// Reads the secrets and opens the store.
+    pub async fn open(config: Config) -> Result<Self> {
+        let clock = Clock::system();
+        let tokens = Tokens::open(&config.server.tokens).context("reading [server] tokens")?;
+        let sources = sources::open_all(&config.sources, tokens.clone()).context("opening the sources")?;
+        let secret = config.odoo.secret.read().context("reading [odoo] secret")?;
+        let store = Store::open(StoreOptions {
+            path: config.store.path.clone(),
+            clock: clock.clone(),
+            readers: 2,
+            max_queued_jobs: config.store.max_queued,
+        })
+        .await?;
+        let backend = Backend::new(config.odoo.clone(), secret, Some(store.clone()), clock.clone());
+        Ok(Self {
+            config,
+            store,
+            sources: Arc::new(sources),
+            tokens,
+            backend,
+            clock,
+            metrics: Arc::new(Metrics::new()),
+        })
+    }
+
+    /// The intake worker's handler.
+    pub fn intake(&self) -> IntakeHandler {
+        IntakeHandler { store: self.store.clone(), sources: Arc::clone(&self.sources), clock: self.clock.clone() }
+    }
+
+    /// The push worker's handler.
+    pub fn push(&self) -> PushHandler {
+        PushHandler {
+            store: self.store.clone(),
+            backend: self.backend.clone(),
+            clock: self.clock.clone(),
+            metrics: Arc::clone(&self.metrics),
+            batch: self.config.odoo.batch,
+            timeout: self.config.odoo.timeout,
+            owned: Owned {
+                lead: self.config.odoo.owned_lead_fields.clone(),
+                order: self.config.odoo.owned_order_fields.clone(),
+            },
+        }
+    }
+
+    /// The synchronisation.
+    pub fn schedule(&self, progress: ProgressFor) -> Schedule {
+        Schedule {
+            store: self.store.clone(),
+            backend: self.backend.clone(),
+            clock: self.clock.clone(),
+            config: self.config.sync.clone(),
+            metrics: Arc::clone(&self.metrics),
+            progress,
+        }
+    }
+
+    /// Serves until `stop`; `ready` is told the address once webhooks are taken.
+    pub async fn serve(
+        self,
+        stop: CancellationToken,
+        progress: ProgressFor,
+        ready: impl FnOnce(SocketAddr),
+    ) -> Result<()> {
+        let state = AppState {
+            store: self.store.clone(),
+            sources: Arc::clone(&self.sources),
+            metrics: Arc::clone(&self.metrics),
+            clock: self.clock.clone(),
+            odoo: self.backend.status(),
+            tokens: self.tokens.clone(),
+        };
+        let listening = CancellationToken::new();
+        let (address, server) = http::serve(&self.config.server, state, listening.clone()).await?;
+        info!(%address, "listening");
+
+        let mut tasks = JoinSet::new();
+        let app = Arc::new(self);
+        tasks.spawn({
+            let (app, stop) = (Arc::clone(&app), stop.clone());
+            async move { app.backend.run(&stop).await }
+        });
+        tasks.spawn({
+            let (app, stop) = (Arc::clone(&app), stop.clone());
+            async move { worker::run(&app.store, &app.intake(), &app.clock, &stop).await }
+        });
+        tasks.spawn({
+            let (app, stop) = (Arc::clone(&app), stop.clone());
+            async move { worker::run(&app.store, &app.push(), &app.clock, &stop).await }
+        });
+        tasks.spawn({
+            let (app, stop) = (Arc::clone(&app), stop.clone());
+            async move { app.schedule(progress).run(&stop).await }
+        });
+        tasks.spawn({
+            let (app, stop) = (Arc::clone(&app), stop.clone());
+            async move { schedule::retain(&app.store, &app.clock, &app.config.store, &stop).await }
+        });
+        tasks.spawn({
+            let stop = stop.clone();
+            async move { watchdog(&stop).await }
+        });
+        ready(address);
+
+        let failed = tokio::select! {
+            biased;
+            () = stop.cancelled() => false,
+            // Tasks end only after `stop`; one that ends earlier has panicked, and half a daemon is worse than none.
+            _ = tasks.join_next() => true,
+        };
+        stop.cancel();
+        listening.cancel();
+        info!("stopping");
+        let finish = async {
+            if let Err(error) = server.await {
+                warn!(%error, "the HTTP server ended badly");
+            }
+            while tasks.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(SHUTDOWN, finish).await.is_err() {
+            warn!("some work did not end in time; it is repeated under the same keys at the next start");
+        }
+        app.store.close().await;
+        anyhow::ensure!(!failed, "a service of the daemon ended unexpectedly; see the log above");
+        Ok(())
+    }
+}
+
+/// Tells systemd that the daemon lives, as often as it asks for.
+async fn watchdog(stop: &CancellationToken) {
+    let Some(interval) = sd_notify::watchdog_enabled() else {
+        return stop.cancelled().await;
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(interval / 2) => {
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            }
+        }
+    }
+}

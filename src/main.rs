@@ -1,1 +1,7 @@
-fn main() {}
+//! The `g-assistant` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    g_assistant::cli::main()
+}

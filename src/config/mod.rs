@@ -1,13 +1,43 @@
-//! The configuration: one TOML file, checked whole, every problem with its line and a hint. (skeleton)
+//! The configuration: one TOML file, checked as a whole, every problem with its line and a hint.
+//!
+//! One file per section holds its values, its defaults and its limits. `config.example.toml` documents every key; a
+//! test keeps the two equal. Secrets are not in here, only where they are kept ([`SecretRef`](crate::secret::SecretRef)).
+//! Reading is pure: no secret is opened and nothing is connected to.
 
+#[cfg(test)]
+mod example;
+pub mod expect;
+mod log;
+mod mask;
+mod odoo;
+mod problem;
 pub mod reader;
+mod secret_ref;
+mod server;
+mod sources;
+mod store;
+mod sync;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod units;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use url::Url;
-
-use crate::secret::SecretRef;
-pub use reader::{Problem, Problems, Reader};
+pub use self::{
+    log::{Log, LogFormat},
+    odoo::{AddonChoice, Odoo, TransportChoice},
+    problem::{Problem, Problems},
+    reader::Reader,
+    server::Server,
+    store::Store,
+    sync::Sync,
+    units::{DAY, HOUR, MINUTE, SECOND},
+};
+use crate::sources::{KINDS, SourceKind, SourceSpec};
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -23,119 +53,58 @@ pub struct Config {
     /// `[log]`
     pub log: Log,
     /// `[sources.<id>]`, read by the file of their kind.
-    pub sources: Vec<Box<dyn crate::sources::SourceSpec>>,
+    pub sources: Vec<Box<dyn SourceSpec>>,
+    /// What deserves a look, to be logged at the start and shown by `check`.
+    pub warnings: Problems,
 }
 
-/// `[server]`
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// Tokens that open the read API and `POST /api/odoo/leads`; several for rotation. None: those paths answer 403.
-    pub tokens: Vec<SecretRef>,
-    /// Largest request body, in bytes.
-    pub body_limit: usize,
-    /// Most connections at once.
-    pub max_connections: usize,
-    /// How long a client may take for its headers.
-    pub header_timeout: Duration,
-    /// How long a request may take as a whole.
-    pub request_timeout: Duration,
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The file has problems: all of them, one below the other.
+    #[error("{0}")]
+    Invalid(Problems),
+    /// The file is right, but secrets that it names cannot be read: one text for each.
+    #[error("{}", .0.join("\n"))]
+    Secrets(Vec<String>),
 }
 
-/// `[store]`
-#[derive(Debug, Clone)]
-pub struct Store {
-    /// The SQLite file.
-    pub path: PathBuf,
-    /// Done jobs, attempts, changes and the bodies of deliveries are deleted after this time.
-    pub retention: Duration,
-    /// How long the key of a delivery is remembered to recognise a replay.
-    pub replay_memory: Duration,
-    /// Most jobs that may wait; beyond it the webhooks answer 503.
-    pub max_queued: u64,
-}
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+        Self::parse(&text, path)
+    }
 
-/// Which transport to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransportChoice {
-    /// `/json/2` on 19 and later if the secret is an API key, else XML-RPC.
-    Auto,
-    /// `/xmlrpc/2`.
-    Xmlrpc,
-    /// `/json/2`.
-    Json2,
-}
+    /// Checks the content of the file at `path`, which is named in messages and from which relative paths start.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        Self::parse_with(text, path, KINDS)
+    }
 
-/// Whether to use the addon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddonChoice {
-    /// If it is installed.
-    Auto,
-    /// Refuse to start without it.
-    Required,
-    /// Do as if it were not there.
-    Off,
-}
+    fn parse_with(text: &str, path: &Path, kinds: &[&'static dyn SourceKind]) -> Result<Self, ConfigError> {
+        let (mut config, warnings) =
+            reader::read(text, path, |file| Self::read(file, kinds)).map_err(ConfigError::Invalid)?;
+        config.warnings = warnings;
+        Ok(config)
+    }
 
-/// `[odoo]`
-#[derive(Debug, Clone)]
-pub struct Odoo {
-    /// The server's base URL.
-    pub url: Url,
-    /// Database name.
-    pub database: String,
-    /// Login of the daemon's user.
-    pub login: String,
-    /// Its API key (or password).
-    pub secret: SecretRef,
-    /// `transport`
-    pub transport: TransportChoice,
-    /// `addon`
-    pub addon: AddonChoice,
-    /// Longest wait for one answer.
-    pub timeout: Duration,
-    /// Operations per call.
-    pub batch: usize,
-    /// Work in this company; the user's default company when absent.
-    pub company: Option<i64>,
-    /// Fields of `crm.lead` that the daemon owns: written whatever a person changed.
-    pub owned_lead_fields: Vec<String>,
-    /// The same for `sale.order`.
-    pub owned_order_fields: Vec<String>,
-}
-
-/// `[sync]`
-#[derive(Debug, Clone)]
-pub struct Sync {
-    /// How often to ask for undelivered events (with the addon) or changed records (without).
-    pub poll_interval: Duration,
-    /// Without the addon: how far each poll looks back; longer than the longest transaction.
-    pub overlap: Duration,
-    /// How often to compare the whole mirror with Odoo.
-    pub sweep_interval: Duration,
-    /// Records per page.
-    pub page: u32,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// `journald` under systemd, `human` on a terminal, else `json`.
-    Auto,
-    /// For people.
-    Human,
-    /// One JSON object per line.
-    Json,
-    /// The native journal protocol.
-    Journald,
-}
-
-/// `[log]`
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// A `tracing` filter such as `info` or `g_assistant=debug`.
-    pub level: String,
-    /// `format`
-    pub format: LogFormat,
+    fn read(mut file: Reader<'_>, kinds: &[&'static dyn SourceKind]) -> Option<Self> {
+        let server = Server::read(file.table("server"));
+        let store = Store::read(file.table("store"));
+        let odoo = Odoo::read(file.table("odoo"));
+        let sync = Sync::read(file.table("sync"));
+        let log = Log::read(file.table("log"));
+        let sources = sources::read(file.table("sources"), kinds);
+        file.finish();
+        Some(Self { server, store, odoo: odoo?, sync, log, sources: sources?, warnings: Problems::default() })
+    }
 }

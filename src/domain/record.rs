@@ -65,6 +65,29 @@ fn hash_value(hasher: &mut Sha256, value: &Value) {
 /// Display names of related records: model → id → name.
 pub type Names = HashMap<String, HashMap<i64, String>>;
 
+/// The model that a relational field of a mirrored record points to.
+pub fn relation_of(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "stage_id" => "crm.stage",
+        "user_id" => "res.users",
+        "team_id" => "crm.team",
+        "company_id" => "res.company",
+        "partner_id" => "res.partner",
+        "state_id" => "res.country.state",
+        "country_id" => "res.country",
+        "lang_id" => "res.lang",
+        "tag_ids" => "crm.tag",
+        "campaign_id" => "utm.campaign",
+        "medium_id" => "utm.medium",
+        "source_id" => "utm.source",
+        "lost_reason_id" | "lost_reason" => "crm.lost.reason",
+        "currency_id" => "res.currency",
+        "pricelist_id" => "product.pricelist",
+        "opportunity_id" => "crm.lead",
+        _ => return None,
+    })
+}
+
 /// One page of a pull.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Page {

@@ -3,13 +3,32 @@
 //! A kind reads its own section of the configuration into a [`SourceSpec`]; the spec opens its secrets and becomes a
 //! [`Source`], which proves that a request is authentic and turns its body into plain values. Both steps are pure:
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
+//!
+//! - `standard_webhooks`, `bearer`: the two proofs of authenticity
+//! - `generic`, `odoo`, `api`: the sources
+//! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one
+
+mod api;
+mod bearer;
+mod body;
+mod file;
+mod generic;
+mod json;
+mod map;
+mod odoo;
+mod registry;
+pub mod standard_webhooks;
 
 use std::fmt;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::HeaderMap;
 
+pub use self::{
+    bearer::Tokens,
+    registry::{API, FILE, OpenError, Registry, open_all},
+};
 use crate::{
     config::Reader,
     domain::{ChangeBatch, Draft},
@@ -17,7 +36,7 @@ use crate::{
 };
 
 /// Every kind of source.
-pub const KINDS: &[&dyn SourceKind] = &[];
+pub const KINDS: &[&dyn SourceKind] = &[&generic::Kind, &odoo::Kind];
 
 /// A kind of source, such as `generic`.
 pub trait SourceKind: Sync {
@@ -47,6 +66,10 @@ pub trait Source: Send + Sync {
     fn verify(&self, request: Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal>;
     /// Turns an authentic body into values. Called when it arrives and again by the intake job.
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError>;
+    /// Whether the sender itself keeps and repeats what was not understood. Else it is kept here.
+    fn sender_keeps(&self) -> bool {
+        false
+    }
 }
 
 /// A request as it arrived.
@@ -80,7 +103,7 @@ impl Verified {
 /// Why a request is not authentic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A header that the signature needs is missing.
+    /// A header that the proof needs is missing.
     #[error("header `{0}` is missing")]
     MissingHeader(&'static str),
     /// A header cannot be read.
@@ -94,13 +117,23 @@ pub enum Refusal {
     /// No signature fits any configured secret.
     #[error("the signature does not match")]
     BadSignature,
+    /// The bearer token is none of the configured ones.
+    #[error("the bearer token is not known")]
+    BadToken,
     /// The timestamp is too far from now.
-    #[error("the timestamp is {skew_seconds} s away from this server's clock; {tolerance_seconds} s are allowed")]
+    #[error(
+        "the timestamp is {} s {} this server's clock, which says {}; {tolerance_seconds} s are allowed",
+        skew_seconds.unsigned_abs(),
+        if *skew_seconds > 0 { "behind" } else { "ahead of" },
+        now.to_rfc3339_opts(SecondsFormat::Secs, true)
+    )]
     Stale {
         /// Now minus timestamp.
         skew_seconds: i64,
         /// The configured tolerance.
         tolerance_seconds: i64,
+        /// This server's time.
+        now: DateTime<Utc>,
     },
 }
 

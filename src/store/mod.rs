@@ -3,5 +3,205 @@
 //! 1. One OS thread owns the write connection. It takes whatever writes are waiting and commits them as one group
 //!    (`synchronous=FULL`), so a write that returned has survived a power cut, and many concurrent writers share one
 //!    `fsync`. Each write runs in its own savepoint: one that fails leaves the others of its group alone.
-//! 2. Readers are a small pool of read-only connections.
-//! 3. Only one process may have a store open: it holds an exclusive lock on `<path>.lock`.
+//! 2. Readers are a small pool of connections that cannot write.
+//! 3. Only one service may have a store open: it holds an exclusive lock on `<path>.lock`. The command line works
+//!    beside it on a connection of its own.
+//!
+//! One file per table or concern; the SQL is in `sql/`.
+
+mod bindings;
+mod changes;
+mod deliveries;
+mod error;
+mod jobs;
+mod meta;
+mod migrations;
+mod mirror;
+mod queries;
+mod readers;
+mod retention;
+mod stats;
+#[cfg(test)]
+mod testing;
+mod writer;
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use bindings::Binding;
+pub use changes::ChangesAccepted;
+pub use deliveries::{Accepted, Delivery, NewDelivery, Reply};
+pub use error::StoreError;
+pub use jobs::{Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, Lane, NewJob, Outcome};
+pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
+pub use retention::{Purged, Retention};
+pub use stats::{QueueStats, Stats};
+
+use crate::clock::Clock;
+use readers::Readers;
+use writer::Writer;
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The SQLite file; its folder must exist.
+    pub path: PathBuf,
+    /// The time.
+    pub clock: Clock,
+    /// Read connections.
+    pub readers: usize,
+    /// Most jobs that may be open; beyond it deliveries are refused with [`StoreError::QueueFull`].
+    pub max_queued_jobs: u64,
+}
+
+/// An open store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    clock: Clock,
+    max_queued_jobs: u64,
+    readers: Readers,
+    /// `None` when opened for reading.
+    writer: Option<Writer>,
+    wake: jobs::Wake,
+    /// Held as long as the service runs; the operating system lets go of it when the process dies.
+    lock: Mutex<Option<File>>,
+}
+
+/// How long a connection waits for another process's write.
+const BUSY: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Opens the store for the service: exclusively, migrated, with the jobs of a process that died ready again.
+    pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
+        let store = blocking(move || {
+            let lock = lock(&options.path)?;
+            Self::open_writable(options, Some(lock))
+        })
+        .await?;
+        store.release_leases().await?;
+        Ok(store)
+    }
+
+    /// Opens the store beside a running service, to administer jobs or to hand in deliveries.
+    pub async fn open_admin(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        blocking(move || {
+            require(&path)?;
+            Self::open_writable(StoreOptions { path, clock, readers: 1, max_queued_jobs: u64::MAX }, None)
+        })
+        .await
+    }
+
+    /// Opens the store for reading only.
+    pub async fn open_readonly(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        blocking(move || {
+            require(&path)?;
+            let readers = Readers::open(&path, 1)?;
+            Ok(Self(Arc::new(Inner {
+                path,
+                clock: Clock::system(),
+                max_queued_jobs: 0,
+                readers,
+                writer: None,
+                wake: jobs::Wake::default(),
+                lock: Mutex::new(None),
+            })))
+        })
+        .await
+    }
+
+    fn open_writable(options: StoreOptions, lock: Option<File>) -> Result<Self, StoreError> {
+        let mut connection = connect(&options.path, OpenFlags::default())?;
+        migrations::run(&mut connection)?;
+        let writer = Writer::start(connection)?;
+        let readers = Readers::open(&options.path, options.readers)?;
+        Ok(Self(Arc::new(Inner {
+            path: options.path,
+            clock: options.clock,
+            max_queued_jobs: options.max_queued_jobs,
+            readers,
+            writer: Some(writer),
+            wake: jobs::Wake::default(),
+            lock: Mutex::new(lock),
+        })))
+    }
+
+    /// Finishes what is waiting to be written and closes the files. Later writes fail with [`StoreError::Closed`].
+    pub async fn close(&self) {
+        if let Some(writer) = &self.0.writer {
+            writer.close().await;
+        }
+        self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Runs `write` in a transaction and returns after it is durable.
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match &self.0.writer {
+            Some(writer) => writer.write(write).await,
+            None => Err(StoreError::ReadOnly),
+        }
+    }
+
+    /// Runs `read` on a reader connection.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.0.readers.read(read).await
+    }
+
+    fn now(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+}
+
+/// Opens a connection with the settings that every one of them needs.
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| StoreError::opening(path, error))?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| StoreError::opening(path, error))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Takes the lock that keeps a second service away.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| StoreError::io(path, &error))?;
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&name);
+    let file = file.map_err(|error| StoreError::io(Path::new(&name), &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::io(Path::new(&name), &error)),
+    }
+}
+
+fn require(path: &Path) -> Result<(), StoreError> {
+    if path.exists() { Ok(()) } else { Err(StoreError::Missing { path: path.to_owned() }) }
+}
+
+/// Opening does file work, which must not hold up the async runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)?
+}

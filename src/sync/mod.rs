@@ -1,1 +1,29 @@
-//! TODO skeleton
+//! Keeping Odoo and the store in step.
+//!
+//! - [`backend`]: one Odoo, connected or not, and whether the daemon may write to it
+//! - [`prepare`] and [`push`]: operations into Odoo
+//! - [`pull`]: whole models into the mirror, for the first time and as the slow sweep
+//! - [`changes`]: what changed since, by acknowledgement (with the addon) or by `write_date` (without)
+//! - [`schedule`]: when each of these runs
+
+pub mod backend;
+pub mod changes;
+pub mod prepare;
+pub mod pull;
+pub mod push;
+pub mod schedule;
+
+pub use backend::{Backend, Session};
+
+use crate::{odoo::OdooError, store::StoreError};
+
+/// Why a synchronisation stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// Odoo could not be asked.
+    #[error(transparent)]
+    Odoo(#[from] OdooError),
+    /// The store could not keep it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

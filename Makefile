@@ -1,0 +1,47 @@
+# Two commands do everything on a fresh Debian or Ubuntu machine with Rust:
+#   make demo    the main job, live, on a real Odoo 19 (ONCE=1: check and exit)
+#   make test    every test, on a real Odoo 19
+
+CARGO  ?= cargo
+SERIES ?= 19.0
+BINARY  = target/debug/g-assistant
+ODOO    = tests/odoo/odoo-env
+
+.PHONY: help demo test check unit addon-test integration odoo addon package clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: build ## The main job, live; ONCE=1 checks it and exits
+	python3 tests/demo/demo.py --binary $(BINARY) $(if $(ONCE),--once)
+
+test: check unit addon-test integration ## Everything, on the real Odoo
+
+build:
+	$(CARGO) build --locked
+
+check: ## Formatting and lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+unit: ## Tests without Odoo
+	$(CARGO) test --locked --lib --bins
+
+integration: build ## The daemon against the real Odoo, crashes included
+	$(CARGO) test --locked --test it
+
+addon-test: ## The addon's own tests, inside the real Odoo
+	odoo-addon/test-addon
+
+odoo: ## A real Odoo 19 with CRM and Sales, for tests and demos
+	$(ODOO) setup
+
+addon: ## An installable folder and a zip under target/addon/$(SERIES)
+	odoo-addon/build-addon $(SERIES)
+
+package: ## A Debian package under target/debian
+	packaging/build-deb
+
+clean: ## Stop the test servers and remove their databases
+	$(ODOO) stop --all
+	$(ODOO) dropall

@@ -1,0 +1,61 @@
+"""The kinds of events, and which kind a net change is."""
+
+LEAD = "crm.lead"
+ORDER = "sale.order"
+
+KINDS = {
+    LEAD: (
+        "lead.created",
+        "lead.updated",
+        "lead.won",
+        "lead.lost",
+        "lead.restored",
+        "lead.merged",
+        "lead.deleted",
+    ),
+    ORDER: (
+        "order.created",
+        "order.updated",
+        "order.sent",
+        "order.confirmed",
+        "order.cancelled",
+        "order.deleted",
+    ),
+}
+ALL = KINDS[LEAD] + KINDS[ORDER]
+
+
+def changed_kind(model, before, after):
+    """The kind of a change of a record that exists before and after."""
+    if model == LEAD:
+        return _lead_kind(before, after)
+    return _order_kind(before, after)
+
+
+def _lead_kind(before, after):
+    if _won(after) and not _won(before):
+        return "lead.won"
+    if _lost(after) and not _lost(before):
+        return "lead.lost"
+    if after["active"] and not before["active"]:
+        return "lead.restored"
+    return "lead.updated"
+
+
+def _won(lead):
+    return lead["active"] and lead["is_won"] and (lead["probability"] or 0) >= 100
+
+
+def _lost(lead):
+    return not lead["active"] and (lead["probability"] or 0) <= 0
+
+
+def _order_kind(before, after):
+    if before["state"] == after["state"]:
+        return "order.updated"
+    # "done" is how Odoo up to 16 calls a locked order; it never is a first state.
+    return {
+        "sent": "order.sent",
+        "sale": "order.confirmed",
+        "cancel": "order.cancelled",
+    }.get(after["state"], "order.updated")

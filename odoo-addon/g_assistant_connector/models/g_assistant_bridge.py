@@ -1,0 +1,106 @@
+import importlib.util
+import json
+
+from odoo import _, api, fields, models, release
+from odoo.exceptions import AccessError, UserError
+
+from .. import kinds
+
+PROTOCOL = 1
+MAX_PAGE = 10_000
+
+
+class Bridge(models.AbstractModel):
+    """The daemon's way in: see docs/BRIDGE.md.
+
+    Each method takes and returns JSON text, so that XML-RPC and JSON-2 carry the same.
+    """
+
+    _name = "g_assistant.bridge"
+    _description = "G-Assistant bridge"
+
+    @api.model
+    def hello(self):
+        self._check_daemon()
+        mirror = self.env["g_assistant.mirror"]
+        params = self.env["ir.config_parameter"].sudo()
+        module = (
+            self.env["ir.module.module"]
+            .sudo()
+            .search([("name", "=", "g_assistant_connector")], limit=1)
+        )
+        return json.dumps(
+            {
+                "protocol": PROTOCOL,
+                # Odoo puts the series before the addon's own version.
+                "addon": ".".join(module.installed_version.split(".")[-3:]),
+                "series": release.series,
+                "database": params.get_param("database.uuid"),
+                "neutralized": bool(params.get_param("database.is_neutralized")),
+                "time": fields.Datetime.to_string(fields.Datetime.now()),
+                "pending_events": self._count_pending(),
+                "phonenumbers": importlib.util.find_spec("phonenumbers") is not None,
+                "fields": {model: list(mirror._shape(model).columns) for model in kinds.KINDS},
+            }
+        )
+
+    @api.model
+    def apply(self, ops):
+        self._check_daemon()
+        try:
+            operations = json.loads(ops)
+        except ValueError as error:
+            raise UserError(_("The operations are not JSON: %s", error)) from error
+        return json.dumps(self.env["g_assistant.applier"]._apply(operations))
+
+    @api.model
+    def pull(self, model, after_id=0, limit=2000, only=None):
+        self._check_daemon()
+        if model not in kinds.KINDS:
+            raise UserError(_("Model “%s” is not served.", model))
+        records = self.env[model].with_context(active_test=False)
+        following = None
+        if only is not None:
+            ids = records.search([("id", "in", only)]).ids
+        else:
+            # One more than asked for tells whether there is a next page.
+            limit = max(1, min(limit, MAX_PAGE))
+            ids = records.search([("id", ">", after_id)], order="id", limit=limit + 1).ids
+            if len(ids) > limit:
+                ids = ids[:limit]
+                following = ids[-1]
+        records.flush_model()
+        mirror = self.env["g_assistant.mirror"].with_context(lang=self.env.user.lang)
+        names = mirror._names([mirror._page_links(model, ids)])
+        answer = {"names": names, "next": following}
+        if only is None and after_id == 0:
+            answer["total"] = records.search_count([])
+        # The records are JSON already: parsing them here would cost more than the query.
+        return '{"records":' + mirror._page(model, ids) + "," + json.dumps(answer)[1:]
+
+    @api.model
+    def events(self, limit=500):
+        self._check_daemon()
+        event_model = self.env["g_assistant.event"].sudo()
+        events = event_model._oldest_pending(max(1, min(limit, MAX_PAGE)))
+        return json.dumps({"events": events._payload(), "pending": self._count_pending()})
+
+    @api.model
+    def ack(self, uuids):
+        self._check_daemon()
+        events = (
+            self.env["g_assistant.event"]
+            .sudo()
+            .search([("uuid", "in", uuids), ("state", "=", "pending")])
+        )
+        events._mark_delivered()
+        return json.dumps({"acked": len(events)})
+
+    @api.model
+    def _count_pending(self):
+        return self.env["g_assistant.event"].sudo().search_count([("state", "=", "pending")])
+
+    @api.model
+    def _check_daemon(self):
+        if not self.env.user.has_group("g_assistant_connector.group_daemon"):
+            raise AccessError(_("Only the G-Assistant daemon's user may call the bridge."))

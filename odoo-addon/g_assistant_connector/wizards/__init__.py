@@ -1,0 +1,1 @@
+from . import g_assistant_secret_new

@@ -1,0 +1,13 @@
+-- Live before backfill, oldest first, at most the first open job of each record.
+-- ?1 kind, ?2 now, ?3 limit, ?4 token, ?5 lease_until
+UPDATE job SET state = 'leased', lease_token = ?4, lease_until = ?5
+WHERE id IN (
+    SELECT id FROM job AS candidate
+    WHERE kind = ?1 AND state = 'ready' AND not_before <= ?2
+      AND NOT EXISTS (
+          SELECT 1 FROM job AS earlier
+          WHERE earlier.record_key = candidate.record_key AND earlier.id < candidate.id
+            AND earlier.state IN ('ready', 'leased', 'parked'))
+    ORDER BY lane, id
+    LIMIT ?3)
+RETURNING id, lane, key, record_key, payload, attempts, delivery_id, created_at

@@ -1,0 +1,2 @@
+-- ?1 key
+DELETE FROM meta WHERE key = ?1

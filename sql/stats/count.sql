@@ -1,0 +1,2 @@
+-- ?1 kind, ?2 state
+SELECT count FROM tally WHERE kind = ?1 AND state = ?2

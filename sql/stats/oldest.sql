@@ -1,0 +1,2 @@
+-- ?1 kind
+SELECT min(created_at) FROM job WHERE kind = ?1 AND state = 'ready'

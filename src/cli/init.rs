@@ -1,0 +1,223 @@
+//! `init`: asks for your Odoo, tests the login, writes a configuration.
+
+use std::{
+    fs,
+    io::{IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow, bail};
+use base64::Engine;
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::Failure;
+use crate::{
+    config::{self, AddonChoice, TransportChoice},
+    odoo::{Bridge, Client},
+    secret::SecretRef,
+};
+
+/// Asks what is not given, so that it can run in a script too. Secrets go into files beside the configuration that
+/// only their owner may read; the configuration refers to them.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Odoo's address, such as https://odoo.example.com
+    #[arg(long)]
+    url: Option<Url>,
+    /// Database name
+    #[arg(long)]
+    database: Option<String>,
+    /// Login of the daemon's user
+    #[arg(long)]
+    login: Option<String>,
+    /// A file with the user's API key; asked for when absent
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Where the store goes
+    #[arg(long, value_name = "FILE", default_value = "/var/lib/g-assistant/store.db")]
+    store: PathBuf,
+    /// Where to listen for webhooks
+    #[arg(long, default_value = "127.0.0.1:8077")]
+    listen: std::net::SocketAddr,
+    /// Write the configuration even if the login does not work
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Init {
+    pub(super) async fn run(self, path: &Path) -> Result<(), Failure> {
+        if path.exists() {
+            return Err(anyhow!("{} exists; remove it first, or name another with --config", path.display()).into());
+        }
+        let answers = self.ask()?;
+        let offline = self.offline;
+        if !offline {
+            answers.test().await?;
+        }
+        let written = self.write(path, &answers)?;
+        println!("\nwritten:");
+        for file in written {
+            println!("  {}", file.display());
+        }
+        println!(
+            "\nnext:\n  \
+             1. in Odoo: Settings → G-Assistant: address http://{}/api/webhooks/odoo, Generate a secret, and put it\n     \
+             into {}\n  \
+             2. g-assistant --config {} check --online\n  \
+             3. g-assistant --config {} run",
+            self.listen,
+            beside(path, "odoo.secret").display(),
+            path.display(),
+            path.display(),
+        );
+        Ok(())
+    }
+
+    fn ask(&self) -> anyhow::Result<Answers> {
+        let url = match &self.url {
+            Some(url) => url.clone(),
+            None => {
+                prompt("url", "Odoo's address", Some("http://localhost:8069"))?.parse().context("not an address")?
+            }
+        };
+        let database = match &self.database {
+            Some(database) => database.clone(),
+            None => prompt("database", "Database", None)?,
+        };
+        let login = match &self.login {
+            Some(login) => login.clone(),
+            None => prompt("login", "Login of the daemon's user", Some("g-assistant"))?,
+        };
+        let key = match &self.key_file {
+            Some(file) => SecretRef::File(file.clone()).read()?,
+            None => {
+                need_terminal("key-file")?;
+                println!("In Odoo: that user's Preferences → Account Security → New API Key");
+                inquire::Password::new("API key").without_confirmation().prompt()?.into()
+            }
+        };
+        Ok(Answers { url, database, login, key })
+    }
+
+    fn write(&self, path: &Path, answers: &Answers) -> anyhow::Result<Vec<PathBuf>> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        let text = format!(
+            r#"# Every key is explained in config.example.toml.
+
+[server]
+listen = "{listen}"
+tokens = [{{ file = "api.token" }}]
+
+[store]
+path = {store:?}
+
+[odoo]
+url = "{url}"
+database = {database:?}
+login = {login:?}
+secret = {{ file = "odoo.key" }}
+
+# Changes from Odoo: the secret comes from Odoo's settings (Settings → G-Assistant → Generate).
+[sources.odoo]
+kind = "odoo"
+secret = {{ file = "odoo.secret" }}
+
+# Leads and orders from your website, signed with the secret in website.secret.
+[sources.website]
+kind = "generic"
+secret = {{ file = "website.secret" }}
+"#,
+            listen = self.listen,
+            store = self.store,
+            url = answers.url,
+            database = answers.database,
+            login = answers.login,
+        );
+        let secrets = [
+            ("odoo.key", answers.key.expose_secret().to_owned()),
+            ("api.token", random_text()),
+            ("website.secret", format!("whsec_{}", random_base64())),
+            // A placeholder nobody knows, until Odoo's own secret replaces it.
+            ("odoo.secret", format!("whsec_{}", random_base64())),
+        ];
+        let mut written = Vec::new();
+        for (name, value) in secrets {
+            written.push(create(&beside(path, name), &value, 0o600)?);
+        }
+        written.push(create(path, &text, 0o640)?);
+        Ok(written)
+    }
+}
+
+struct Answers {
+    url: Url,
+    database: String,
+    login: String,
+    key: SecretString,
+}
+
+impl Answers {
+    /// Logs in as the daemon will.
+    async fn test(&self) -> Result<(), Failure> {
+        let config = config::Odoo {
+            url: self.url.clone(),
+            database: self.database.clone(),
+            login: self.login.clone(),
+            secret: SecretRef::Env(String::new()),
+            transport: TransportChoice::Auto,
+            addon: AddonChoice::Auto,
+            timeout: Duration::from_secs(30),
+            batch: 1,
+            company: None,
+            owned_lead_fields: Vec::new(),
+            owned_order_fields: Vec::new(),
+        };
+        let client = Client::connect(&config, self.key.clone()).await?;
+        println!("logged in to Odoo {} as {} by {}", client.info().server_version, self.login, client.info().transport);
+        match Bridge::open(client, AddonChoice::Auto).await?.info().addon.as_deref() {
+            Some(version) => println!("the addon g_assistant_connector {version} is installed"),
+            None => println!("the addon g_assistant_connector is not installed: everything works, more slowly"),
+        }
+        Ok(())
+    }
+}
+
+fn prompt(flag: &str, question: &str, default: Option<&str>) -> anyhow::Result<String> {
+    need_terminal(flag)?;
+    let mut text = inquire::Text::new(question);
+    text.default = default;
+    let answer = text.prompt()?;
+    if answer.trim().is_empty() {
+        bail!("{question}: an answer is needed");
+    }
+    Ok(answer.trim().to_owned())
+}
+
+fn need_terminal(flag: &str) -> anyhow::Result<()> {
+    if std::io::stdin().is_terminal() { Ok(()) } else { bail!("this is no terminal to ask on: give --{flag}") }
+}
+
+fn beside(path: &Path, name: &str) -> PathBuf {
+    path.with_file_name(name)
+}
+
+/// Never replaces a file: a secret that is overwritten is lost.
+fn create(path: &Path, text: &str, mode: u32) -> anyhow::Result<PathBuf> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = file.with_context(|| format!("creating {}", path.display()))?;
+    writeln!(file, "{}", text.trim_end()).with_context(|| format!("writing {}", path.display()))?;
+    Ok(path.to_owned())
+}
+
+fn random_base64() -> String {
+    base64::engine::general_purpose::STANDARD.encode(rand::random::<[u8; 32]>())
+}
+
+fn random_text() -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}

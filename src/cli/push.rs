@@ -1,0 +1,340 @@
+//! `push FILE`: leads or orders from a CSV or JSON file.
+//!
+//! The file becomes deliveries of a source, each under a key made from its content, and takes the same way as a
+//! webhook: parsed, kept, pushed once. Pushing the same file twice changes nothing.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Failure, progress};
+use crate::{
+    app::App,
+    clock::Clock,
+    config::Config,
+    domain::{FieldValue, Operation},
+    intake::{self, IntakeContext, NewPush},
+    sources::{Content, FILE, Source, Tokens, open_all},
+    store::{Lane, NewDelivery, Reply, Store, StoreError},
+    telemetry, worker,
+};
+
+/// Rows per delivery.
+const CHUNK: usize = 200;
+
+/// A dry run shows what would be sent; --apply sends it, through the running service if there is one.
+///
+/// A CSV file has a header line with the field names of docs/lead-schema.md (`external_id, contact_name, email, phone,
+/// company, …`); other columns are kept as answers. A JSON file has the body of a webhook.
+#[derive(Debug, Args)]
+pub struct Push {
+    /// The file
+    file: PathBuf,
+    /// What its rows are
+    #[arg(long, value_enum, default_value_t = Kind::Leads)]
+    kind: Kind,
+    /// Send it
+    #[arg(long)]
+    apply: bool,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Leads,
+    Orders,
+}
+
+impl Kind {
+    fn key(self) -> &'static str {
+        match self {
+            Kind::Leads => "leads",
+            Kind::Orders => "orders",
+        }
+    }
+}
+
+/// One delivery made from the file.
+struct Chunk {
+    key: String,
+    body: Vec<u8>,
+    planned: Vec<NewPush>,
+    warnings: Vec<String>,
+}
+
+impl Push {
+    pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
+        let chunks = self.read()?;
+        let count: usize = chunks.iter().map(|chunk| chunk.planned.len()).sum();
+        self.show(&chunks)?;
+        if !self.apply {
+            println!("\ndry run: {count} operations; nothing was sent. Add --apply to send them");
+            return Ok(());
+        }
+        let store = config.store.path.clone();
+        match App::open(config).await {
+            Ok(app) => {
+                let sent = send_alone(&app, chunks).await;
+                app.store.close().await;
+                sent
+            }
+            Err(error) if is_locked(&error) => send_through_service(&store, chunks).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads and parses the whole file before anything is sent.
+    fn read(&self) -> anyhow::Result<Vec<Chunk>> {
+        let name = self.file.display();
+        let bytes = fs::read(&self.file).with_context(|| format!("reading {name}"))?;
+        let rows = match self.file.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => read_csv(&bytes, self.kind).with_context(|| format!("reading {name}"))?,
+            Some("json") => read_json(&bytes, self.kind).with_context(|| format!("reading {name}"))?,
+            _ => bail!("{name}: the name must end in .csv or .json"),
+        };
+        let sources = open_all(&[], Tokens::default())?;
+        let parser = sources.get(FILE).context("internal error: files are no source")?;
+        rows.chunks(CHUNK)
+            .enumerate()
+            .map(|(number, rows)| {
+                let first = number * CHUNK + 1;
+                self.chunk(parser, rows).with_context(|| format!("{name}: rows {first} to {}", first + rows.len() - 1))
+            })
+            .collect()
+    }
+
+    fn chunk(&self, parser: &dyn Source, rows: &[Value]) -> anyhow::Result<Chunk> {
+        let body = serde_json::to_vec(&json!({ self.kind.key(): rows }))?;
+        let digest = Sha256::digest(&body);
+        let key = format!("file-{}", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>());
+        let parsed = parser.parse(&body)?;
+        let Content::Drafts(drafts) = parsed.content else {
+            bail!("the file holds neither leads nor orders");
+        };
+        let planned = intake::plan(FILE, &key, drafts, &IntakeContext { silent: true });
+        Ok(Chunk { key, body, planned, warnings: parsed.warnings })
+    }
+
+    fn show(&self, chunks: &[Chunk]) -> anyhow::Result<()> {
+        let operations: Vec<&Operation> =
+            chunks.iter().flat_map(|chunk| &chunk.planned).map(|push| &push.operation).collect();
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&operations)?);
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_header(["action", "model", "identity", "values"]);
+        const SHOWN: usize = 20;
+        for operation in operations.iter().take(SHOWN) {
+            table.add_row([
+                format!("{:?}", operation.action).to_lowercase(),
+                operation.model.to_string(),
+                operation.reference.clone(),
+                operation
+                    .values
+                    .iter()
+                    .map(|(field, value)| format!("{field}={}", brief(value)))
+                    .collect::<Vec<_>>()
+                    .join("  "),
+            ]);
+        }
+        println!("{table}");
+        if operations.len() > SHOWN {
+            println!("… and {} more", operations.len() - SHOWN);
+        }
+        for warning in chunks.iter().flat_map(|chunk| &chunk.warnings).take(SHOWN) {
+            println!("warning: {warning}");
+        }
+        Ok(())
+    }
+}
+
+fn brief(value: &FieldValue) -> String {
+    match value {
+        FieldValue::Plain(Value::String(text)) => text.chars().take(40).collect(),
+        FieldValue::Plain(value) => value.to_string(),
+        FieldValue::Lookup(lookup) => format!("{lookup:?}"),
+        FieldValue::Lookups(lookups) => format!("{lookups:?}"),
+        FieldValue::Partner(partner) => partner.name.clone().unwrap_or_default(),
+        FieldValue::Lines(lines) => format!("{} lines", lines.len()),
+    }
+}
+
+/// A row per lead. Orders need nesting, which CSV has not: one line per row, rows of one `external_id` are one order.
+fn read_csv(bytes: &[u8], kind: Kind) -> anyhow::Result<Vec<Value>> {
+    // Excel marks UTF-8 with a byte order mark.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+    let header = reader.headers()?.clone();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record?;
+        let row: Map<String, Value> = header
+            .iter()
+            .zip(record.iter())
+            .filter(|(_, cell)| !cell.is_empty())
+            .map(|(column, cell)| (column.to_owned(), typed(column, cell)))
+            .collect();
+        rows.push(row);
+    }
+    match kind {
+        Kind::Leads => Ok(rows.into_iter().map(Value::Object).collect()),
+        Kind::Orders => orders_from_rows(rows),
+    }
+}
+
+/// Numbers and lists, for the columns that the schema wants as such.
+fn typed(column: &str, cell: &str) -> Value {
+    match column {
+        "expected_revenue" | "priority" | "quantity" | "price_unit" | "discount" => cell.parse::<f64>().map_or_else(
+            |_| cell.into(),
+            |number| match number {
+                whole if whole.fract() == 0.0 && whole.abs() < 1e15 => json!(whole as i64),
+                number => json!(number),
+            },
+        ),
+        "tags" => cell.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect(),
+        _ => cell.into(),
+    }
+}
+
+const LINE_COLUMNS: [&str; 4] = ["product", "quantity", "price_unit", "discount"];
+const CUSTOMER_COLUMNS: [(&str, &str); 4] =
+    [("customer", "name"), ("customer_email", "email"), ("customer_phone", "phone"), ("customer_vat", "vat")];
+
+fn orders_from_rows(rows: Vec<Map<String, Value>>) -> anyhow::Result<Vec<Value>> {
+    let mut orders: Vec<Map<String, Value>> = Vec::new();
+    for (number, mut row) in rows.into_iter().enumerate() {
+        let id = row.get("external_id").cloned().ok_or_else(|| anyhow!("line {}: external_id is empty", number + 2))?;
+        let mut line: Map<String, Value> = LINE_COLUMNS.iter().filter_map(|column| row.remove_entry(*column)).collect();
+        if let Some(name) = row.remove("description") {
+            line.insert("name".to_owned(), name);
+        }
+        let customer: Map<String, Value> = CUSTOMER_COLUMNS
+            .iter()
+            .filter_map(|(column, field)| Some(((*field).to_owned(), row.remove(*column)?)))
+            .collect();
+        if !customer.is_empty() {
+            row.insert("customer".to_owned(), customer.into());
+        }
+        let position = orders.iter().position(|order| order.get("external_id") == Some(&id));
+        let order = match position {
+            Some(position) => &mut orders[position],
+            None => {
+                orders.push(row);
+                let last = orders.len() - 1;
+                &mut orders[last]
+            }
+        };
+        if !line.is_empty()
+            && let Some(lines) = order.entry("lines").or_insert_with(|| json!([])).as_array_mut()
+        {
+            lines.push(line.into());
+        }
+    }
+    Ok(orders.into_iter().map(Value::Object).collect())
+}
+
+/// A list, or the body of a webhook.
+fn read_json(bytes: &[u8], kind: Kind) -> anyhow::Result<Vec<Value>> {
+    match serde_json::from_slice(bytes)? {
+        Value::Array(rows) => Ok(rows),
+        Value::Object(mut body) => match (body.remove(kind.key()), body.remove(kind.key().trim_end_matches('s'))) {
+            (Some(Value::Array(rows)), _) => Ok(rows),
+            (_, Some(one)) => Ok(vec![one]),
+            _ => bail!("expected a list, or an object with `{}`", kind.key()),
+        },
+        _ => bail!("expected a list, or an object with `{}`", kind.key()),
+    }
+}
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Locked { .. }))
+}
+
+/// Puts the chunks into the inbox; returns how many were there before.
+async fn accept(store: &Store, clock: &Clock, chunks: Vec<Chunk>) -> Result<usize, StoreError> {
+    let mut known = 0;
+    for chunk in chunks {
+        let delivery = NewDelivery {
+            source: FILE.to_owned(),
+            key: chunk.key,
+            received_at: clock.now_ms(),
+            content_type: Some("application/json".to_owned()),
+            body: chunk.body,
+        };
+        let reply = Reply { status: 202, body: json!({"status": "accepted"}).to_string() };
+        known += usize::from(store.accept(delivery, Lane::Backfill, reply).await?.duplicate.is_some());
+    }
+    Ok(known)
+}
+
+fn say_known(known: usize, all: usize) {
+    if known > 0 {
+        println!("{known} of {all} parts of this file were sent before; they are not sent again");
+    }
+}
+
+/// No service runs: this process does its work.
+async fn send_alone(app: &App, chunks: Vec<Chunk>) -> Result<(), Failure> {
+    telemetry::init(&app.config.log).map_err(anyhow::Error::from)?;
+    app.backend.connect().await?;
+    let all = chunks.len();
+    let total = chunks.iter().map(|chunk| chunk.planned.len() as u64).sum();
+    say_known(accept(&app.store, &app.clock, chunks).await?, all);
+    let intake = app.intake();
+    while worker::run_batch(&app.store, &intake, &app.clock).await? > 0 {}
+    let bar = progress::bar(total, "pushing");
+    let push = app.push();
+    loop {
+        match worker::run_batch(&app.store, &push, &app.clock).await? {
+            0 => break,
+            count => bar.inc(count as u64),
+        }
+        if app.backend.status().borrow().reachable == Some(false) {
+            return Err(Failure::Unreachable("Odoo went away; the rest stays queued for `g-assistant run`".to_owned()));
+        }
+    }
+    bar.finish_and_clear();
+    report(&app.store).await
+}
+
+/// The service runs: it does the work, and this process watches.
+async fn send_through_service(path: &Path, chunks: Vec<Chunk>) -> Result<(), Failure> {
+    let store = Store::open_admin(path, Clock::system()).await?;
+    let all = chunks.len();
+    say_known(accept(&store, &Clock::system(), chunks).await?, all);
+    let bar = progress::bar(0, "the service pushes");
+    let mut most = 0;
+    loop {
+        let stats = store.stats().await?;
+        let open: u64 = stats.queues.iter().map(|(_, queue)| queue.ready + queue.leased).sum();
+        if open == 0 {
+            break;
+        }
+        most = most.max(open);
+        bar.set_length(most);
+        bar.set_position(most - open);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    bar.finish_and_clear();
+    report(&store).await
+}
+
+async fn report(store: &Store) -> Result<(), Failure> {
+    super::status::print_human(&store.stats().await?);
+    Ok(())
+}

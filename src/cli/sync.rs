@@ -1,0 +1,49 @@
+//! `sync`: everything that is due, once.
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{Failure, progress};
+use crate::{app::App, config::Config, telemetry, worker};
+
+/// For a cron job, or to see a first pull with its progress. Refuses while the service runs on the same store.
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Compare the whole mirror with Odoo, deletions included
+    #[arg(long)]
+    full: bool,
+}
+
+impl Sync {
+    pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
+        telemetry::init(&config.log).map_err(anyhow::Error::from)?;
+        let app = App::open(config).await?;
+        let done = self.pass(&app).await;
+        app.store.close().await;
+        done
+    }
+
+    async fn pass(&self, app: &App) -> Result<(), Failure> {
+        let session = app.backend.connect().await?;
+        let intake = app.intake();
+        while worker::run_batch(&app.store, &intake, &app.clock).await? > 0 {}
+        let push = app.push();
+        let mut pushed = 0;
+        loop {
+            // A batch that failed is due again later; what is due now is what this command is for.
+            let count = worker::run_batch(&app.store, &push, &app.clock).await?;
+            if count == 0 {
+                break;
+            }
+            pushed += count;
+            if app.backend.status().borrow().reachable == Some(false) {
+                return Err(Failure::Unreachable("Odoo went away during the push; the rest stays queued".to_owned()));
+            }
+        }
+        app.schedule(progress::pulls()).pass(&session, self.full).await?;
+        let stats = app.store.stats().await.context("reading the store")?;
+        println!("pushed {pushed} operations");
+        super::status::print_human(&stats);
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Who a record is, and which operation this is.
+//!
+//! - reference: `<source>:<external id>`, equal for every delivery about the same thing; without an external id, the
+//!   delivery's own place
+//! - key: `<source>:<delivery key>:<index>`, equal whenever this delivery is planned again, and for nothing else
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use sha2::{Digest, Sha256};
+
+use super::{IntakeContext, NewPush};
+use crate::domain::{Action, Draft, FieldValue, Model, Operation};
+
+/// Odoo's limit for both is 255; some room is left for the action behind a key.
+const MAX: usize = 245;
+
+/// The identity of one draft of one delivery.
+pub(super) struct Identity {
+    model: Model,
+    reference: String,
+    key: String,
+}
+
+impl Identity {
+    pub(super) fn new(source_id: &str, delivery_key: &str, index: usize, draft: &Draft) -> Self {
+        let (model, external_id) = match draft {
+            Draft::Lead(lead) => (Model::Lead, lead.external_id.as_deref()),
+            Draft::Order(order) => (Model::Order, Some(order.external_id.as_str())),
+        };
+        let key = bounded(format!("{source_id}:{delivery_key}:{index}"));
+        let reference = external_id.map_or_else(|| key.clone(), |id| bounded(format!("{source_id}:{id}")));
+        Self { model, reference, key }
+    }
+
+    pub(super) fn push(&self, action: Action, values: BTreeMap<String, FieldValue>, ctx: &IntakeContext) -> NewPush {
+        let Self { model, reference, key } = self;
+        let (name, suffix) = match action {
+            Action::Upsert => ("upsert", ""),
+            Action::Update => ("update", ":update"),
+            Action::Confirm => ("confirm", ":confirm"),
+            Action::Cancel => ("cancel", ":cancel"),
+        };
+        NewPush {
+            record_key: format!("{model}|{reference}"),
+            summary: format!("{model} {name} {reference}"),
+            operation: Operation {
+                key: format!("{key}{suffix}"),
+                model: *model,
+                action,
+                reference: reference.clone(),
+                values,
+                silent: ctx.silent,
+            },
+        }
+    }
+}
+
+/// The text itself, or if it is too long its start and a hash of all of it.
+fn bounded(text: String) -> String {
+    if text.chars().count() <= MAX {
+        return text;
+    }
+    let digest = Sha256::digest(&text);
+    let mut short: String = text.chars().take(MAX - 33).collect();
+    short.push('~');
+    for byte in &digest[..16] {
+        // Writing to a string cannot fail.
+        let _ = write!(short, "{byte:02x}");
+    }
+    short
+}

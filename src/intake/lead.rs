@@ -1,0 +1,129 @@
+//! A lead as Odoo's `crm.lead` has it.
+
+use std::collections::BTreeMap;
+
+use super::values::{lookup, plain, present, tags};
+use crate::domain::{FieldValue, LeadDraft, Lookup};
+
+/// The values of an upsert.
+pub(super) fn values(lead: &LeadDraft) -> BTreeMap<String, FieldValue> {
+    let text = |text: &Option<String>| plain(text.clone());
+    present([
+        ("name", plain(title(lead))),
+        ("contact_name", text(&lead.contact_name)),
+        ("partner_name", text(&lead.company)),
+        ("email_from", text(&lead.email)),
+        ("phone", text(&lead.phone)),
+        ("website", text(&lead.website)),
+        ("function", text(&lead.job_title)),
+        ("street", text(&lead.street)),
+        ("city", text(&lead.city)),
+        ("zip", text(&lead.zip)),
+        ("country_id", lookup(&lead.country, Lookup::Country)),
+        ("lang_id", lookup(&lead.language, Lookup::Language)),
+        ("description", plain(description(lead))),
+        ("expected_revenue", plain(lead.expected_revenue)),
+        // A selection: Odoo wants the number as text.
+        ("priority", plain(lead.priority.map(|priority| priority.to_string()))),
+        ("source_id", lookup(&lead.source, Lookup::Source)),
+        ("medium_id", lookup(&lead.medium, Lookup::Medium)),
+        ("campaign_id", lookup(&lead.campaign, Lookup::Campaign)),
+        ("referred", text(&lead.referred)),
+        ("tag_ids", tags(&lead.tags)),
+        ("team_id", lookup(&lead.team, Lookup::Team)),
+        ("user_id", lookup(&lead.salesperson, Lookup::Salesperson)),
+    ])
+}
+
+/// The title in the pipeline: Odoo requires one.
+fn title(lead: &LeadDraft) -> Option<String> {
+    let made = match (&lead.contact_name, &lead.company) {
+        (Some(contact), Some(company)) => Some(format!("{contact} ({company})")),
+        (contact, company) => contact.clone().or_else(|| company.clone()),
+    };
+    [lead.name.clone(), made, lead.email.clone(), lead.phone.clone()].into_iter().flatten().next()
+}
+
+/// The message and the answers, as plain text.
+fn description(lead: &LeadDraft) -> Option<String> {
+    let answers: Vec<_> = lead.answers.iter().map(|(question, answer)| format!("{question}: {answer}")).collect();
+    let submitted = lead.submitted_at.map(|time| format!("Submitted: {} UTC", time.format("%Y-%m-%d %H:%M:%S")));
+    let parts: Vec<_> = [lead.message.clone(), (!answers.is_empty()).then(|| answers.join("\n")), submitted]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn every_field_arrives() {
+        let lead: LeadDraft = serde_json::from_value(json!({
+            "name": "Fleet", "contact_name": "Sara Ali", "company": "Acme", "email": "sara@example.com",
+            "phone": "+966501234567", "website": "https://example.com", "job_title": "Buyer", "street": "King Fahd Rd",
+            "city": "Riyadh", "zip": "12211", "country": "SA", "language": "ar_001", "message": "Hello",
+            "expected_revenue": 1500.5, "priority": 2, "source": "Website", "medium": "Form", "campaign": "Q4",
+            "referred": "Omar", "tags": ["VIP", "New"], "team": "Gulf", "salesperson": "sales@example.com",
+            "answers": [["Size", "Large"], ["Colour", "Red"]], "submitted_at": "2026-11-20T13:00:00+03:00"
+        }))
+        .expect("a lead");
+        let expected = json!({
+            "name": {"plain": "Fleet"},
+            "contact_name": {"plain": "Sara Ali"},
+            "partner_name": {"plain": "Acme"},
+            "email_from": {"plain": "sara@example.com"},
+            "phone": {"plain": "+966501234567"},
+            "website": {"plain": "https://example.com"},
+            "function": {"plain": "Buyer"},
+            "street": {"plain": "King Fahd Rd"},
+            "city": {"plain": "Riyadh"},
+            "zip": {"plain": "12211"},
+            "country_id": {"lookup": {"kind": "country", "key": "SA"}},
+            "lang_id": {"lookup": {"kind": "language", "key": "ar_001"}},
+            "description": {"plain": "Hello\n\nSize: Large\nColour: Red\n\nSubmitted: 2026-11-20 10:00:00 UTC"},
+            "expected_revenue": {"plain": 1500.5},
+            "priority": {"plain": "2"},
+            "source_id": {"lookup": {"kind": "source", "key": "Website"}},
+            "medium_id": {"lookup": {"kind": "medium", "key": "Form"}},
+            "campaign_id": {"lookup": {"kind": "campaign", "key": "Q4"}},
+            "referred": {"plain": "Omar"},
+            "tag_ids": {"lookups": [{"kind": "tag", "key": "VIP"}, {"kind": "tag", "key": "New"}]},
+            "team_id": {"lookup": {"kind": "team", "key": "Gulf"}},
+            "user_id": {"lookup": {"kind": "salesperson", "key": "sales@example.com"}},
+        });
+        assert_eq!(json!(values(&lead)), expected);
+    }
+
+    #[test]
+    fn absent_fields_are_left_alone() {
+        let lead = LeadDraft { phone: some("0501234567"), ..LeadDraft::default() };
+        assert_eq!(json!(values(&lead)), json!({"name": {"plain": "0501234567"}, "phone": {"plain": "0501234567"}}));
+    }
+
+    #[test]
+    fn a_title_is_made_from_what_is_there() {
+        let full = LeadDraft {
+            name: some("Title"),
+            contact_name: some("Sara"),
+            company: some("Acme"),
+            email: some("e@x.sa"),
+            phone: some("1"),
+            ..LeadDraft::default()
+        };
+        assert_eq!(title(&full), some("Title"));
+        let untitled = LeadDraft { name: None, ..full };
+        assert_eq!(title(&untitled), some("Sara (Acme)"));
+        assert_eq!(title(&LeadDraft { contact_name: None, ..untitled.clone() }), some("Acme"));
+        assert_eq!(title(&LeadDraft { company: None, ..untitled.clone() }), some("Sara"));
+        assert_eq!(title(&LeadDraft { contact_name: None, company: None, ..untitled }), some("e@x.sa"));
+    }
+}

@@ -1,0 +1,94 @@
+//! Changes that Odoo told: each counts once, and moves the mirror forward only.
+
+use rusqlite::{Connection, params};
+
+use super::{
+    Store, StoreError,
+    mirror::{self, State},
+    queries,
+};
+use crate::domain::Change;
+
+/// What became of a batch of changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChangesAccepted {
+    /// New ones.
+    pub new: usize,
+    /// Known before.
+    pub known: usize,
+}
+
+impl Store {
+    /// Keeps changes and applies them to the mirror, in one transaction. What is known already is ignored, so a batch
+    /// may come twice, by webhook and by polling.
+    pub async fn accept_changes(&self, changes: Vec<Change>) -> Result<ChangesAccepted, StoreError> {
+        let now = self.now();
+        self.write(move |connection| {
+            let mut accepted = ChangesAccepted::default();
+            for change in &changes {
+                if accept(connection, change, now)? {
+                    accepted.new += 1;
+                } else {
+                    accepted.known += 1;
+                }
+            }
+            Ok(accepted)
+        })
+        .await
+    }
+}
+
+fn accept(connection: &Connection, change: &Change, now: i64) -> Result<bool, StoreError> {
+    let inserted = connection.prepare_cached(queries::CHANGE_INSERT)?.execute(params![
+        change.id,
+        change.event,
+        change.model.as_str(),
+        change.record_id,
+        serde_json::to_string(change)?,
+        now,
+    ])?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    let state = mirror::state(connection, change.model, change.record_id)?;
+    // Batches overtake each other; `seq` says which change of a record came first.
+    if state.as_ref().is_none_or(|state| state.seq < change.seq) {
+        let next = State { seq: change.seq, deleted: change.removes_record(), updated_at: now };
+        mirror::put(connection, change.model, change.record_id, &change.data, &next)?;
+        mirror::put_names(connection, &change.names)?;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::*;
+    use super::*;
+    use crate::domain::Model;
+
+    fn change(id: &str, seq: i64, event: &str, city: &str) -> Change {
+        serde_json::from_value(json!({
+            "id": id, "seq": seq, "event": event, "timestamp": "2026-11-21T10:00:00Z", "model": "crm.lead",
+            "record_id": 7, "data": {"id": 7, "city": city, "stage_id": 1}, "names": {"crm.stage": {"1": "New"}},
+        }))
+        .expect("a change")
+    }
+
+    #[tokio::test]
+    async fn each_counts_once_and_the_newest_wins() {
+        let (_folder, store) = store().await;
+        let batch = vec![change("a", 1, "lead.created", "Riyadh"), change("c", 3, "lead.updated", "Abha")];
+        assert_eq!(store.accept_changes(batch).await, Ok(ChangesAccepted { new: 2, known: 0 }));
+        let late = vec![change("c", 3, "lead.updated", "Abha"), change("b", 2, "lead.updated", "Jeddah")];
+        assert_eq!(store.accept_changes(late).await, Ok(ChangesAccepted { new: 1, known: 1 }));
+        let row = store.mirror_row(Model::Lead, 7).await.expect("read").expect("there");
+        assert_eq!(row.data.0["city"], "Abha");
+        assert_eq!(row.names["crm.stage"][&1], "New");
+
+        store.accept_changes(vec![change("d", 4, "lead.merged", "Abha")]).await.expect("kept");
+        assert!(store.mirror_row(Model::Lead, 7).await.expect("read").expect("there").deleted);
+        assert_eq!(store.stats().await.expect("read").changes, 4);
+    }
+}

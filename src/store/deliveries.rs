@@ -1,0 +1,209 @@
+//! The inbox: each authentic delivery once, together with the work that it makes.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    Lane, NewJob, Store, StoreError,
+    jobs::{self, JobKind, JobState},
+    queries,
+};
+
+/// A delivery that a source found authentic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// The source's id.
+    pub source: String,
+    /// The delivery's id at its sender: a replay has the same.
+    pub key: String,
+    /// When it arrived (ms).
+    pub received_at: i64,
+    /// `Content-Type`, as sent.
+    pub content_type: Option<String>,
+    /// The raw body.
+    pub body: Vec<u8>,
+}
+
+/// What a sender was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON.
+    pub body: String,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id in the store.
+    pub id: i64,
+    /// Set if it was here before: what was answered then. Nothing has been written.
+    pub duplicate: Option<Reply>,
+}
+
+/// A stored delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id in the store.
+    pub id: i64,
+    /// The source's id.
+    pub source: String,
+    /// The delivery's id at its sender.
+    pub key: String,
+    /// When it arrived (ms).
+    pub received_at: i64,
+    /// `Content-Type`, as sent.
+    pub content_type: Option<String>,
+    /// The raw body; empty once retention has taken it.
+    pub body: Vec<u8>,
+}
+
+impl Store {
+    /// Keeps a delivery with an intake job. `reply` may go out when this returns, and is kept for replays.
+    pub async fn accept(&self, delivery: NewDelivery, lane: Lane, reply: Reply) -> Result<Accepted, StoreError> {
+        self.keep(delivery, lane, None, reply).await
+    }
+
+    /// Keeps a delivery that is authentic but not understood, with a parked intake job, so that a person can have it
+    /// tried again when the source's mapping has been mended.
+    pub async fn reject(&self, delivery: NewDelivery, error: String, reply: Reply) -> Result<Accepted, StoreError> {
+        self.keep(delivery, Lane::Live, Some(error), reply).await
+    }
+
+    async fn keep(
+        &self,
+        delivery: NewDelivery,
+        lane: Lane,
+        error: Option<String>,
+        reply: Reply,
+    ) -> Result<Accepted, StoreError> {
+        let limit = self.0.max_queued_jobs;
+        let now = self.now();
+        let wakes = error.is_none();
+        let accepted = self
+            .write(move |connection| {
+                if let Some(known) = known(connection, &delivery.source, &delivery.key)? {
+                    return Ok(known);
+                }
+                if jobs::open_count(connection)? >= limit {
+                    return Err(StoreError::QueueFull { limit });
+                }
+                keep(connection, delivery, lane, error, reply, now)
+            })
+            .await?;
+        if wakes && accepted.duplicate.is_none() {
+            self.0.wake.wake(JobKind::Intake);
+        }
+        Ok(accepted)
+    }
+
+    /// A stored delivery.
+    pub async fn delivery(&self, id: i64) -> Result<Option<Delivery>, StoreError> {
+        self.read(move |connection| Ok(get(connection, id)?)).await
+    }
+}
+
+pub(super) fn get(connection: &Connection, id: i64) -> rusqlite::Result<Option<Delivery>> {
+    let mut query = connection.prepare_cached(queries::DELIVERY_GET)?;
+    query
+        .query_row([id], |row| {
+            Ok(Delivery {
+                id: row.get(0)?,
+                source: row.get(1)?,
+                key: row.get(2)?,
+                received_at: row.get(3)?,
+                content_type: row.get(4)?,
+                body: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
+            })
+        })
+        .optional()
+}
+
+fn known(connection: &Connection, source: &str, key: &str) -> Result<Option<Accepted>, StoreError> {
+    let mut query = connection.prepare_cached(queries::DELIVERY_KNOWN)?;
+    let known = query.query_row([source, key], |row| {
+        let reply = Reply { status: row.get(1)?, body: row.get(2)? };
+        Ok(Accepted { id: row.get(0)?, duplicate: Some(reply) })
+    });
+    Ok(known.optional()?)
+}
+
+fn keep(
+    connection: &Connection,
+    delivery: NewDelivery,
+    lane: Lane,
+    error: Option<String>,
+    reply: Reply,
+    now: i64,
+) -> Result<Accepted, StoreError> {
+    let state = if error.is_none() { "accepted" } else { "rejected" };
+    let id: i64 = connection.prepare_cached(queries::DELIVERY_INSERT)?.query_row(
+        params![
+            delivery.source,
+            delivery.key,
+            delivery.received_at,
+            delivery.content_type,
+            delivery.body,
+            state,
+            reply.status,
+            reply.body,
+        ],
+        |row| row.get(0),
+    )?;
+    let job = NewJob {
+        kind: JobKind::Intake,
+        lane,
+        key: format!("{}:{}", delivery.source, delivery.key),
+        record_key: None,
+        payload: String::new(),
+        not_before: 0,
+        delivery_id: Some(id),
+        summary: format!("delivery {id} of {}", delivery.source),
+    };
+    let state = if error.is_none() { JobState::Ready } else { JobState::Parked };
+    jobs::insert(connection, &job, state, error.as_deref(), now)?;
+    Ok(Accepted { id, duplicate: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_replay_gets_the_first_answer_and_makes_no_work() {
+        let (_folder, store) = store().await;
+        let first = store.accept(delivery("web", "m1"), Lane::Live, reply()).await.expect("kept");
+        assert_eq!(first.duplicate, None);
+        let other = Reply { status: 500, body: "other".to_owned() };
+        let again = store.accept(delivery("web", "m1"), Lane::Live, other).await.expect("known");
+        assert_eq!(again, Accepted { id: first.id, duplicate: Some(reply()) });
+        assert_eq!(store.accept(delivery("other", "m1"), Lane::Live, reply()).await.expect("kept").duplicate, None);
+        assert_eq!(store.stats().await.expect("read").queues[&JobKind::Intake].ready, 2);
+    }
+
+    #[tokio::test]
+    async fn a_rejected_one_is_kept_for_a_person() {
+        let (_folder, store) = store().await;
+        let kept = store.reject(delivery("web", "m1"), "not JSON".to_owned(), reply()).await.expect("kept");
+        assert!(claim(&store, JobKind::Intake).await.is_empty());
+        let job = &store.list_jobs(JobFilter::default()).await.expect("listed")[0];
+        assert_eq!(
+            (job.state, job.error.as_deref(), job.delivery_id),
+            (JobState::Parked, Some("not JSON"), Some(kept.id))
+        );
+        assert_eq!(store.retry_jobs(vec![job.id]).await.expect("retried"), 1);
+        assert_eq!(claim(&store, JobKind::Intake).await[0].delivery_id, Some(kept.id));
+        assert_eq!(store.delivery(kept.id).await.expect("read").expect("there").body, b"{}");
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_and_keeps_nothing() {
+        let (_folder, store) = store_with_limit(1).await;
+        store.accept(delivery("web", "m1"), Lane::Live, reply()).await.expect("kept");
+        let refused = store.accept(delivery("web", "m2"), Lane::Live, reply()).await;
+        assert_eq!(refused, Err(StoreError::QueueFull { limit: 1 }));
+        // A replay of what is kept is answered all the same.
+        assert!(store.accept(delivery("web", "m1"), Lane::Live, reply()).await.expect("known").duplicate.is_some());
+    }
+}

@@ -1,0 +1,110 @@
+//! The one thread that writes, and its group commits.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::StoreError;
+
+/// Writes that may wait; beyond it a writer waits for its turn.
+const QUEUE: usize = 4096;
+/// Writes per commit: larger groups cost latency and gain nothing.
+const GROUP: usize = 256;
+
+/// Runs inside the transaction, or learns why there is none; what it returns runs after the commit, with the commit's
+/// own result.
+type Work = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>;
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+pub(super) struct Writer {
+    queue: Mutex<Option<mpsc::Sender<Work>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || run(&connection, waiting))
+            .map_err(|error| StoreError::Sqlite { detail: format!("its thread could not start: {error}") })?;
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let work: Work = Box::new(move |connection| {
+            let result = connection.and_then(|connection| in_savepoint(connection, write));
+            Box::new(move |committed| {
+                // A caller that has gone away does not need the answer.
+                let _ = reply.send(committed.and(result));
+            })
+        });
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
+        queue.send(work).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Lets the thread finish what waits, and waits for it.
+    pub(super) async fn close(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+fn run(connection: &Connection, mut waiting: mpsc::Receiver<Work>) {
+    let mut group = Vec::with_capacity(GROUP);
+    // No timer: a group is whatever came while the last commit was being written.
+    while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
+        let mut done = Vec::with_capacity(group.len());
+        let committed = match connection.execute_batch("BEGIN IMMEDIATE") {
+            Ok(()) => {
+                done.extend(group.drain(..).map(|work| {
+                    // A full disk makes SQLite end the whole transaction; the rest of its group must not slip out of it.
+                    let ended = connection.is_autocommit();
+                    work(if ended { Err(StoreError::DiskFull) } else { Ok(connection) })
+                }));
+                connection.execute_batch("COMMIT").map_err(|error| {
+                    // After a failed commit the transaction may be open still.
+                    let _ = connection.execute_batch("ROLLBACK");
+                    StoreError::from(error)
+                })
+            }
+            Err(error) => {
+                let error = StoreError::from(error);
+                done.extend(group.drain(..).map(|work| work(Err(error.clone()))));
+                Err(error)
+            }
+        };
+        for done in done {
+            done(committed.clone());
+        }
+    }
+    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// Runs one write so that its failure, even a panic, leaves the rest of the group alone.
+fn in_savepoint<T>(
+    connection: &Connection,
+    write: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.prepare_cached("SAVEPOINT one")?.execute([])?;
+    let result = catch_unwind(AssertUnwindSafe(|| write(connection)))
+        .unwrap_or_else(|_| Err(StoreError::Sqlite { detail: "internal error: a write panicked".to_owned() }));
+    if result.is_err() {
+        connection.prepare_cached("ROLLBACK TO one")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE one")?.execute([])?;
+    result
+}

@@ -1,0 +1,340 @@
+//! From an operation as it waits in the outbox to one that Odoo can take: every name, code and address becomes an id.
+//!
+//! Pure: what Odoo knows comes in as [`Answers`]. Collecting the questions of a whole batch first ([`questions`]) is
+//! what keeps the number of calls independent of the number of operations.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    domain::{Action, FieldValue, Lookup, Model, Operation, PartnerDraft},
+    odoo::{ReadyOperation, Resolved, xmlid_for},
+};
+
+/// What must be asked before a batch can be sent.
+#[derive(Debug, Default, PartialEq)]
+pub struct Questions {
+    /// Records known by name or code.
+    pub lookups: BTreeSet<Lookup>,
+    /// Customers known by address, in the order of their first mention.
+    pub partners: Vec<PartnerDraft>,
+}
+
+/// Odoo's answers.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Lookup → id, or why there is none.
+    pub lookups: HashMap<Lookup, Resolved>,
+    /// As [`Questions::partners`]; `None` must be created.
+    pub partners: Vec<(PartnerDraft, Option<i64>)>,
+}
+
+/// Collects what must be asked about `operations`.
+pub fn questions<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Questions {
+    let mut questions = Questions::default();
+    operations.into_iter().flat_map(|operation| operation.values.values()).for_each(|value| ask(value, &mut questions));
+    questions
+}
+
+fn ask(value: &FieldValue, questions: &mut Questions) {
+    match value {
+        FieldValue::Plain(_) => {}
+        FieldValue::Lookup(lookup) => {
+            questions.lookups.insert(lookup.clone());
+        }
+        FieldValue::Lookups(lookups) => questions.lookups.extend(lookups.iter().cloned()),
+        FieldValue::Partner(partner) => {
+            partner_country(partner).into_iter().for_each(|country| {
+                questions.lookups.insert(country);
+            });
+            if !questions.partners.contains(partner) {
+                questions.partners.push(partner.clone());
+            }
+        }
+        FieldValue::Lines(lines) => lines.iter().flat_map(BTreeMap::values).for_each(|value| ask(value, questions)),
+    }
+}
+
+fn partner_country(partner: &PartnerDraft) -> Option<Lookup> {
+    partner.country.clone().map(Lookup::Country)
+}
+
+/// What the caller knows of the record that an operation is about.
+#[derive(Debug, Default, Clone)]
+pub struct Known {
+    /// Its id, if it was written before.
+    pub bound_id: Option<i64>,
+    /// What the daemon wrote last.
+    pub base: Option<Map<String, Value>>,
+    /// Fields that are the daemon's own.
+    pub owned: Vec<String>,
+}
+
+/// Turns operations into ready ones, in order, customers before the orders that need them.
+#[derive(Debug)]
+pub struct Preparer<'a> {
+    answers: &'a Answers,
+    /// Customers that this batch creates, so that two orders of one new customer share it.
+    created: Vec<(PartnerDraft, String)>,
+}
+
+/// One operation, ready; `customer` must be sent before it.
+#[derive(Debug, PartialEq)]
+pub struct Prepared {
+    /// Creates the customer, if Odoo does not know it yet.
+    pub customer: Option<ReadyOperation>,
+    /// The operation itself.
+    pub operation: ReadyOperation,
+}
+
+impl<'a> Preparer<'a> {
+    /// A preparer for one batch.
+    pub fn new(answers: &'a Answers) -> Self {
+        Self { answers, created: Vec::new() }
+    }
+
+    /// Resolves one operation. The error says which name Odoo does not know, for the person who parks or corrects it.
+    pub fn prepare(&mut self, operation: &Operation, known: Known) -> Result<Prepared, String> {
+        let mut values = Map::new();
+        let mut customer = None;
+        let mut notes = Vec::new();
+        for (field, value) in &operation.values {
+            match value {
+                FieldValue::Partner(partner) => {
+                    let (value, create) = self.partner(operation, partner)?;
+                    values.insert(field.clone(), value);
+                    customer = create;
+                }
+                FieldValue::Lookup(lookup) => match self.id(lookup) {
+                    Ok(id) => {
+                        values.insert(field.clone(), id.into());
+                    }
+                    Err(reason) if is_essential(lookup) => return Err(reason),
+                    Err(reason) => notes.push(reason),
+                },
+                FieldValue::Lookups(lookups) => {
+                    let (found, missing): (Vec<_>, Vec<_>) =
+                        lookups.iter().map(|lookup| self.id(lookup)).partition(Result::is_ok);
+                    let ids: BTreeSet<i64> = found.into_iter().flatten().collect();
+                    values.insert(field.clone(), json!(ids));
+                    notes.extend(missing.into_iter().filter_map(Result::err));
+                }
+                FieldValue::Lines(lines) => {
+                    values.insert(field.clone(), self.lines(lines)?);
+                }
+                FieldValue::Plain(value) => {
+                    values.insert(field.clone(), value.clone());
+                }
+            }
+        }
+        if !notes.is_empty() {
+            note_in_description(operation.model, &mut values, &notes);
+        }
+        let operation = ReadyOperation {
+            key: operation.key.clone(),
+            model: operation.model,
+            action: operation.action,
+            xmlid: xmlid_for(operation.model, &operation.reference),
+            reference: operation.reference.clone(),
+            values,
+            base: known.base,
+            owned: known.owned,
+            silent: operation.silent,
+            id: None,
+            bound_id: known.bound_id,
+        };
+        Ok(Prepared { customer, operation })
+    }
+
+    fn id(&self, lookup: &Lookup) -> Result<i64, String> {
+        match self.answers.lookups.get(lookup) {
+            Some(Resolved::Id(id)) => Ok(*id),
+            Some(Resolved::Missing(reason)) => Err(reason.clone()),
+            None => Err(format!("{lookup:?} was not looked up")),
+        }
+    }
+
+    fn lines(&self, lines: &[BTreeMap<String, FieldValue>]) -> Result<Value, String> {
+        lines
+            .iter()
+            .map(|line| {
+                line.iter()
+                    .map(|(field, value)| match value {
+                        FieldValue::Plain(value) => Ok((field.clone(), value.clone())),
+                        FieldValue::Lookup(lookup) => Ok((field.clone(), self.id(lookup)?.into())),
+                        _ => Err(format!("`{field}` cannot stand in an order line")),
+                    })
+                    .collect::<Result<Map<_, _>, _>>()
+                    .map(Value::Object)
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map(Value::Array)
+    }
+
+    /// The value of a many2one to a customer, and the operation that creates the customer if nobody has yet.
+    fn partner(
+        &mut self,
+        operation: &Operation,
+        partner: &PartnerDraft,
+    ) -> Result<(Value, Option<ReadyOperation>), String> {
+        let answer = self.answers.partners.iter().find(|(asked, _)| asked == partner);
+        if let Some(id) = answer.and_then(|(_, id)| *id) {
+            return Ok((id.into(), None));
+        }
+        if let Some((_, reference)) = self.created.iter().find(|(other, _)| same_person(other, partner)) {
+            return Ok((json!({ "ref": reference }), None));
+        }
+        let reference = format!("{}/customer", operation.reference);
+        let create = ReadyOperation {
+            key: format!("{}/customer", operation.key),
+            model: Model::Partner,
+            action: Action::Upsert,
+            xmlid: xmlid_for(Model::Partner, &reference),
+            reference: reference.clone(),
+            values: self.partner_values(partner)?,
+            base: None,
+            owned: Vec::new(),
+            silent: true,
+            id: None,
+            bound_id: None,
+        };
+        self.created.push((partner.clone(), reference.clone()));
+        Ok((json!({ "ref": reference }), Some(create)))
+    }
+
+    fn partner_values(&self, partner: &PartnerDraft) -> Result<Map<String, Value>, String> {
+        let name = [&partner.name, &partner.email, &partner.phone, &partner.vat]
+            .into_iter()
+            .flatten()
+            .next()
+            .ok_or("the customer has neither name, e-mail, phone nor VAT number")?;
+        let mut values = Map::new();
+        values.insert("name".into(), name.clone().into());
+        for (field, value) in [
+            ("email", &partner.email),
+            ("phone", &partner.phone),
+            ("vat", &partner.vat),
+            ("street", &partner.street),
+            ("city", &partner.city),
+            ("zip", &partner.zip),
+        ] {
+            if let Some(value) = value {
+                values.insert(field.into(), value.clone().into());
+            }
+        }
+        if let Some(is_company) = partner.is_company {
+            values.insert("is_company".into(), is_company.into());
+        }
+        // An unknown country is no reason to refuse an order.
+        if let Some(Ok(id)) = partner_country(partner).map(|country| self.id(&country)) {
+            values.insert("country_id".into(), id.into());
+        }
+        Ok(values)
+    }
+}
+
+/// Whether an operation is pointless or wrong without this record. The others are noted on the lead instead.
+fn is_essential(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Product(_) | Lookup::Pricelist(_) | Lookup::Currency(_))
+}
+
+/// Two drafts that would be found as the same customer.
+fn same_person(a: &PartnerDraft, b: &PartnerDraft) -> bool {
+    fn same(a: &Option<String>, b: &Option<String>) -> bool {
+        a.as_ref().zip(b.as_ref()).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+    }
+    same(&a.vat, &b.vat) || same(&a.email, &b.email) || same(&a.phone, &b.phone)
+}
+
+/// What could not be mapped stays readable for the salesperson.
+fn note_in_description(model: Model, values: &mut Map<String, Value>, notes: &[String]) {
+    if model != Model::Lead {
+        return;
+    }
+    let mut text = values.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    for note in notes {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(note);
+    }
+    values.insert("description".into(), text.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(reference: &str, values: impl IntoIterator<Item = (&'static str, FieldValue)>) -> Operation {
+        Operation {
+            key: format!("web:{reference}"),
+            model: Model::Order,
+            action: Action::Upsert,
+            reference: reference.to_owned(),
+            values: values.into_iter().map(|(field, value)| (field.to_owned(), value)).collect(),
+            silent: false,
+        }
+    }
+
+    fn customer(email: &str) -> PartnerDraft {
+        PartnerDraft { name: Some("Sara".into()), email: Some(email.into()), ..PartnerDraft::default() }
+    }
+
+    #[test]
+    fn asks_each_question_once() {
+        let product = || {
+            FieldValue::Lines(vec![BTreeMap::from([(
+                "product_id".to_owned(),
+                FieldValue::Lookup(Lookup::Product("DESK".into())),
+            )])])
+        };
+        let orders = [
+            operation("a", [("partner_id", FieldValue::Partner(customer("s@x.sa"))), ("order_line", product())]),
+            operation("b", [("partner_id", FieldValue::Partner(customer("s@x.sa"))), ("order_line", product())]),
+        ];
+        let questions = questions(&orders);
+        assert_eq!(questions.partners.len(), 1);
+        assert_eq!(questions.lookups, BTreeSet::from([Lookup::Product("DESK".into())]));
+    }
+
+    #[test]
+    fn two_orders_of_a_new_customer_create_one() {
+        let answers = Answers { partners: vec![(customer("s@x.sa"), None)], ..Answers::default() };
+        let mut preparer = Preparer::new(&answers);
+        let first = operation("a", [("partner_id", FieldValue::Partner(customer("s@x.sa")))]);
+        let second = operation("b", [("partner_id", FieldValue::Partner(customer("S@x.sa")))]);
+        let first = preparer.prepare(&first, Known::default()).expect("prepared");
+        let second = preparer.prepare(&second, Known::default()).expect("prepared");
+        assert_eq!(first.customer.expect("created").reference, "a/customer");
+        assert_eq!(second.customer, None);
+        assert_eq!(second.operation.values["partner_id"], json!({"ref": "a/customer"}));
+    }
+
+    #[test]
+    fn an_unknown_product_refuses_and_an_unknown_country_is_noted() {
+        let unknown = |what: &str| Resolved::Missing(format!("Odoo knows no {what}"));
+        let answers = Answers {
+            lookups: HashMap::from([
+                (Lookup::Product("X".into()), unknown("product `X`")),
+                (Lookup::Country("XX".into()), unknown("country `XX`")),
+            ]),
+            ..Answers::default()
+        };
+        let mut preparer = Preparer::new(&answers);
+        let order = operation("a", [("x", FieldValue::Lookup(Lookup::Product("X".into())))]);
+        assert_eq!(preparer.prepare(&order, Known::default()), Err("Odoo knows no product `X`".to_owned()));
+
+        let mut lead = operation(
+            "b",
+            [
+                ("description", FieldValue::Plain("Hello".into())),
+                ("country_id", FieldValue::Lookup(Lookup::Country("XX".into()))),
+            ],
+        );
+        lead.model = Model::Lead;
+        let ready = preparer.prepare(&lead, Known::default()).expect("prepared").operation;
+        assert_eq!(ready.values["description"], "Hello\nOdoo knows no country `XX`");
+        assert!(!ready.values.contains_key("country_id"));
+    }
+}

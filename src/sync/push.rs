@@ -1,0 +1,190 @@
+//! Push: a batch of operations from the outbox into Odoo, in as few calls as there can be.
+
+use std::collections::HashMap;
+
+use crate::{
+    domain::{Model, OpResult, OpStatus, Operation},
+    odoo::{Applied, Bridge, Class, OdooError, ReadyOperation},
+    store::{Binding, Store, StoreError},
+    sync::{
+        Session,
+        prepare::{self, Known, Prepared, Preparer},
+    },
+};
+
+/// How one operation ended.
+#[derive(Debug)]
+pub enum Pushed {
+    /// In Odoo. The binding is for the store.
+    Done(OpResult, Option<Binding>),
+    /// Refused for good, in Odoo's words or ours.
+    Refused(String),
+    /// The call failed; its class says what now.
+    Failed(OdooError),
+}
+
+/// Which fields the daemon owns, per model.
+#[derive(Debug, Clone, Default)]
+pub struct Owned {
+    /// Of `crm.lead`.
+    pub lead: Vec<String>,
+    /// Of `sale.order`.
+    pub order: Vec<String>,
+}
+
+impl Owned {
+    fn of(&self, model: Model) -> Vec<String> {
+        match model {
+            Model::Lead => self.lead.clone(),
+            Model::Order => self.order.clone(),
+            Model::Partner => Vec::new(),
+        }
+    }
+}
+
+/// Sends `operations` and says how each ended, in order.
+pub async fn push(
+    session: &Session,
+    store: &Store,
+    owned: &Owned,
+    operations: &[Operation],
+) -> Result<Vec<Pushed>, StoreError> {
+    let questions = prepare::questions(operations);
+    let answers = match session.answer(questions).await {
+        Ok(answers) => answers,
+        Err(error) => return Ok(operations.iter().map(|_| Pushed::Failed(error.clone())).collect()),
+    };
+    let bindings = known_bindings(session, store, operations).await?;
+    let mut preparer = Preparer::new(&answers);
+    let mut outcomes: Vec<Option<Pushed>> = Vec::with_capacity(operations.len());
+    let mut units = Vec::with_capacity(operations.len());
+    for (position, operation) in operations.iter().enumerate() {
+        let binding = bindings.get(&(operation.model, operation.reference.clone()));
+        let known = Known {
+            bound_id: binding.map(|binding| binding.record_id),
+            base: binding.map(|binding| binding.written.clone()),
+            owned: owned.of(operation.model),
+        };
+        match preparer.prepare(operation, known) {
+            Ok(prepared) => {
+                outcomes.push(None);
+                units.push((position, prepared));
+            }
+            Err(reason) => outcomes.push(Some(Pushed::Refused(reason))),
+        }
+    }
+    for (position, pushed) in apply(session, units).await {
+        outcomes[position] = Some(pushed);
+    }
+    Ok(outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|| Pushed::Refused("Odoo's answer left this operation out".to_owned())))
+        .collect())
+}
+
+/// What the daemon itself remembers of the records. The addon knows better, so it is asked only without one.
+async fn known_bindings(
+    session: &Session,
+    store: &Store,
+    operations: &[Operation],
+) -> Result<HashMap<(Model, String), Binding>, StoreError> {
+    let mut bindings = HashMap::new();
+    if matches!(session.bridge, Bridge::Addon(_)) {
+        return Ok(bindings);
+    }
+    for model in [Model::Lead, Model::Order] {
+        let references: Vec<String> = operations
+            .iter()
+            .filter(|operation| operation.model == model)
+            .map(|operation| operation.reference.clone())
+            .collect();
+        if !references.is_empty() {
+            let found = store.bindings(model, references).await?;
+            bindings.extend(found.into_iter().map(|(reference, binding)| ((model, reference), binding)));
+        }
+    }
+    Ok(bindings)
+}
+
+type Unit = (usize, Prepared);
+
+/// Applies all units in one call. If Odoo refuses the call as such, halves until the unit that it refuses stands
+/// alone, so one bad operation costs the others nothing but time.
+async fn apply(session: &Session, units: Vec<Unit>) -> Vec<(usize, Pushed)> {
+    let mut outcomes = Vec::with_capacity(units.len());
+    let mut waiting = vec![units];
+    while let Some(mut units) = waiting.pop() {
+        if units.is_empty() {
+            continue;
+        }
+        let operations: Vec<ReadyOperation> = units
+            .iter()
+            .flat_map(|(_, prepared)| prepared.customer.iter().chain([&prepared.operation]))
+            .cloned()
+            .collect();
+        match session.bridge.apply(&operations).await {
+            Ok(applied) => outcomes.extend(read_answers(&units, applied)),
+            Err(error) if error.class() == Class::Permanent && units.len() > 1 => {
+                let second = units.split_off(units.len() / 2);
+                waiting.push(second);
+                waiting.push(units);
+            }
+            Err(error) => {
+                // A refusal concerns this unit alone; anything else would meet the waiting ones too.
+                let rest = if error.class() == Class::Permanent { Vec::new() } else { std::mem::take(&mut waiting) };
+                outcomes.extend(
+                    units
+                        .into_iter()
+                        .chain(rest.into_iter().flatten())
+                        .map(|(position, _)| (position, failed(error.clone()))),
+                );
+            }
+        }
+    }
+    outcomes
+}
+
+fn failed(error: OdooError) -> Pushed {
+    match error.class() {
+        Class::Permanent => Pushed::Refused(error.to_string()),
+        _ => Pushed::Failed(error),
+    }
+}
+
+fn read_answers(units: &[Unit], applied: Vec<Applied>) -> Vec<(usize, Pushed)> {
+    let mut by_key: HashMap<String, Applied> =
+        applied.into_iter().map(|applied| (applied.result.key.clone(), applied)).collect();
+    let mut outcomes = Vec::with_capacity(units.len());
+    for (position, prepared) in units {
+        let customer = prepared.customer.as_ref().and_then(|customer| by_key.remove(&customer.key));
+        let Some(Applied { result, written }) = by_key.remove(&prepared.operation.key) else {
+            continue;
+        };
+        outcomes.push((*position, read_answer(&prepared.operation, customer, result, written)));
+    }
+    outcomes
+}
+
+fn read_answer(
+    operation: &ReadyOperation,
+    customer: Option<Applied>,
+    result: OpResult,
+    written: Option<serde_json::Map<String, serde_json::Value>>,
+) -> Pushed {
+    if result.status == OpStatus::Refused {
+        // An order without its customer fails for a reason that says nothing: tell the customer's instead.
+        let customers = customer.and_then(|customer| customer.result.error);
+        let error = customers.or(result.error);
+        return Pushed::Refused(match error {
+            Some(error) => format!("{}: {}", error.kind, error.message),
+            None => "Odoo gave no reason".to_owned(),
+        });
+    }
+    let binding = written.zip(result.id).map(|(written, record_id)| Binding {
+        model: operation.model,
+        reference: operation.reference.clone(),
+        record_id,
+        written,
+    });
+    Pushed::Done(result, binding)
+}

@@ -1,0 +1,78 @@
+//! Intake: from a stored delivery to the operations it asks for. No network.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Handler, try_again};
+use crate::{
+    clock::Clock,
+    intake::{self, IntakeContext},
+    sources::{Content, Registry},
+    store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
+};
+
+/// Parses deliveries and plans their operations.
+pub struct IntakeHandler {
+    /// Where deliveries are kept.
+    pub store: Store,
+    /// The configured sources.
+    pub sources: Arc<Registry>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Handler for IntakeHandler {
+    const KIND: JobKind = JobKind::Intake;
+
+    fn batch(&self) -> usize {
+        64
+    }
+
+    fn lease(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    async fn ready(&self) {}
+
+    async fn run(&self, jobs: &[Job]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            outcomes.push(match job.delivery_id {
+                None => Outcome::Park { error: "this job has no delivery".to_owned() },
+                Some(id) => match self.store.delivery(id).await {
+                    Err(error) => try_again(job, &self.clock, None, &error.to_string()),
+                    Ok(None) => Outcome::Park { error: "its delivery is gone".to_owned() },
+                    Ok(Some(delivery)) => self.plan(job, &delivery).unwrap_or_else(|error| Outcome::Park { error }),
+                },
+            });
+        }
+        outcomes
+    }
+}
+
+impl IntakeHandler {
+    /// The error is for a person: the delivery stays and can be tried again once its cause is mended.
+    fn plan(&self, job: &Job, delivery: &Delivery) -> Result<Outcome, String> {
+        let source = self.sources.get(&delivery.source).ok_or_else(|| {
+            format!("source `{}` is no longer configured; add [sources.{0}] again and retry", delivery.source)
+        })?;
+        let parsed = source.parse(&delivery.body).map_err(|error| error.to_string())?;
+        let Content::Drafts(drafts) = parsed.content else {
+            return Err("changes from Odoo need no intake".to_owned());
+        };
+        let context = IntakeContext { silent: job.lane == Lane::Backfill };
+        let then = intake::plan(&delivery.source, &delivery.key, drafts, &context)
+            .into_iter()
+            .map(|push| NewJob {
+                kind: JobKind::Push,
+                lane: job.lane,
+                key: push.operation.key.clone(),
+                record_key: Some(push.record_key),
+                payload: serde_json::to_string(&push.operation).unwrap_or_default(),
+                not_before: 0,
+                delivery_id: Some(delivery.id),
+                summary: push.summary,
+            })
+            .collect();
+        Ok(Outcome::Done { result: None, then, bindings: Vec::new() })
+    }
+}

@@ -1,0 +1,167 @@
+//! Push: operations from the outbox into Odoo.
+
+use std::{sync::Arc, time::Duration};
+
+use tracing::{info, warn};
+
+use super::{Handler, try_again};
+use crate::{
+    clock::Clock,
+    domain::Operation,
+    odoo::OdooError,
+    store::{Job, JobKind, Outcome, Store},
+    sync::{
+        Backend, Session,
+        push::{self, Owned, Pushed},
+    },
+    telemetry::Metrics,
+};
+
+/// A job that failed this often is sent alone: if it is what breaks the call, the others must not suffer.
+const SUSPICIOUS_AFTER: u32 = 3;
+
+/// Sends batches of operations.
+pub struct PushHandler {
+    /// The outbox.
+    pub store: Store,
+    /// The connection to Odoo.
+    pub backend: Backend,
+    /// The time.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Operations per call.
+    pub batch: usize,
+    /// Longest wait for one answer.
+    pub timeout: Duration,
+    /// Fields that the daemon owns.
+    pub owned: Owned,
+}
+
+impl Handler for PushHandler {
+    const KIND: JobKind = JobKind::Push;
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn lease(&self) -> Duration {
+        // Look-ups, the call itself and a second one for suspicious jobs, each with its own timeout.
+        self.timeout * 4
+    }
+
+    async fn ready(&self) {
+        self.backend.session().await;
+    }
+
+    async fn run(&self, jobs: &[Job]) -> Vec<Outcome> {
+        let session = self.backend.session().await;
+        let mut outcomes: Vec<Option<Outcome>> = jobs.iter().map(|_| None).collect();
+        let (fresh, suspicious): (Vec<usize>, Vec<usize>) =
+            (0..jobs.len()).partition(|&position| jobs[position].attempts < SUSPICIOUS_AFTER);
+        for group in std::iter::once(fresh).chain(suspicious.into_iter().map(|position| vec![position])) {
+            if group.is_empty() {
+                continue;
+            }
+            let failed = self.send(&session, jobs, &group, &mut outcomes).await;
+            if failed {
+                break;
+            }
+        }
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| self.release("waiting for Odoo"))).collect()
+    }
+}
+
+impl PushHandler {
+    /// Sends the jobs at `positions` in one batch; true if Odoo could not be reached or did not answer.
+    async fn send(
+        &self,
+        session: &Session,
+        jobs: &[Job],
+        positions: &[usize],
+        outcomes: &mut [Option<Outcome>],
+    ) -> bool {
+        let mut operations = Vec::with_capacity(positions.len());
+        let mut sent = Vec::with_capacity(positions.len());
+        for &position in positions {
+            match serde_json::from_str::<Operation>(&jobs[position].payload) {
+                Ok(operation) => {
+                    operations.push(operation);
+                    sent.push(position);
+                }
+                Err(error) => {
+                    outcomes[position] =
+                        Some(Outcome::Park { error: format!("the stored operation is damaged: {error}") });
+                }
+            }
+        }
+        let started = self.clock.now();
+        let pushed = match push::push(session, &self.store, &self.owned, &operations).await {
+            Ok(pushed) => pushed,
+            Err(error) => {
+                warn!(%error, "the store failed during a push");
+                return true;
+            }
+        };
+        let mut failed = false;
+        for (position, pushed) in sent.into_iter().zip(pushed) {
+            let job = &jobs[position];
+            outcomes[position] = Some(match pushed {
+                Pushed::Done(result, binding) => {
+                    self.metrics.pushed(job_result(&result));
+                    Outcome::Done {
+                        result: serde_json::to_string(&result).ok(),
+                        then: Vec::new(),
+                        bindings: binding.into_iter().collect(),
+                    }
+                }
+                Pushed::Refused(error) => {
+                    self.metrics.pushed("refused");
+                    warn!(
+                        job = job.id,
+                        "Odoo refused an operation; it is parked: see `g-assistant outbox show {}`", job.id
+                    );
+                    Outcome::Park { error }
+                }
+                Pushed::Failed(error) => {
+                    if !failed {
+                        warn!(%error, "a push failed");
+                        self.backend.report(&error);
+                    }
+                    failed = true;
+                    self.after_failure(job, &error)
+                }
+            });
+        }
+        let took = (self.clock.now() - started).to_std().unwrap_or_default();
+        self.metrics.push_batch(operations.len(), took);
+        info!(operations = operations.len(), duration_ms = took.as_millis() as u64, failed, "pushed");
+        failed
+    }
+
+    /// Being unreachable is nobody's fault and burns no attempt.
+    fn after_failure(&self, job: &Job, error: &OdooError) -> Outcome {
+        match error {
+            OdooError::Unreachable { .. } | OdooError::Busy { .. } | OdooError::Denied { .. } => {
+                self.release(&error.to_string())
+            }
+            _ => try_again(job, &self.clock, None, &error.to_string()),
+        }
+    }
+
+    /// At once: the loop itself waits until Odoo can be reached.
+    fn release(&self, reason: &str) -> Outcome {
+        Outcome::Release { not_before: self.clock.now_ms(), reason: reason.to_owned() }
+    }
+}
+
+fn job_result(result: &crate::domain::OpResult) -> &'static str {
+    use crate::domain::OpStatus::*;
+    match result.status {
+        Created => "created",
+        Updated => "updated",
+        Unchanged => "unchanged",
+        Gone => "gone",
+        Refused => "refused",
+    }
+}

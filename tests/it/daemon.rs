@@ -1,0 +1,238 @@
+//! The real `g-assistant`, with a configuration and a store of its own.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
+
+use g_assistant::sources::standard_webhooks::Key;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::odoo::{Database, Server, until};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_g-assistant");
+pub const WEBSITE_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const TOKEN: &str = "a token for tests";
+
+/// A daemon: configured, and running or not.
+pub struct Daemon {
+    pub folder: TempDir,
+    pub url: String,
+    process: Option<Child>,
+    http: reqwest::Client,
+}
+
+/// An answer of its HTTP interface.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Daemon {
+    /// Writes a configuration for `database`; `extra` goes into `[odoo]`.
+    pub fn configure(server: &Server, database: &Database, extra: &str) -> Daemon {
+        Self::configure_at(&server.url, database, extra, "")
+    }
+
+    /// The same with any address for Odoo, and more sections.
+    pub fn configure_at(odoo_url: &str, database: &Database, extra: &str, sections: &str) -> Daemon {
+        let folder = tempfile::Builder::new().prefix("g-assistant-it-").tempdir().expect("a folder");
+        let port = free_port();
+        let secret = |name: &str, value: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, value).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
+        };
+        secret("odoo.key", &database.key);
+        secret("website.secret", WEBSITE_SECRET);
+        secret("odoo.secret", WEBSITE_SECRET);
+        secret("api.token", TOKEN);
+        let config = format!(
+            r#"
+[server]
+listen = "127.0.0.1:{port}"
+tokens = [{{ file = "api.token" }}]
+
+[store]
+path = "store.db"
+
+[odoo]
+url = "{odoo_url}"
+database = "{}"
+login = "{}"
+secret = {{ file = "odoo.key" }}
+{extra}
+
+[sync]
+poll_interval = "2s"
+
+[log]
+format = "json"
+
+[sources.website]
+kind = "generic"
+secret = {{ file = "website.secret" }}
+
+[sources.odoo]
+kind = "odoo"
+secret = {{ file = "odoo.secret" }}
+{sections}"#,
+            database.name, database.login
+        );
+        fs::write(folder.path().join("config.toml"), config).expect("written");
+        Daemon { folder, url: format!("http://127.0.0.1:{port}"), process: None, http: reqwest::Client::new() }
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    /// Starts it and waits until it answers.
+    pub async fn start(&mut self) {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log");
+        let process = Command::new(BINARY)
+            .arg("--config")
+            .arg(self.config())
+            .arg("run")
+            .stdout(Stdio::null())
+            .stderr(log.try_clone().expect("a log"))
+            .spawn()
+            .expect("the daemon starts");
+        self.process = Some(process);
+        until("the daemon answers", async || {
+            let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
+            assert!(ended.is_none(), "the daemon ended: {}", self.log());
+            self.get("/api/health").await.ok()
+        })
+        .await;
+    }
+
+    /// Starts it and waits until it is connected to Odoo.
+    pub async fn start_connected(&mut self) {
+        self.start().await;
+        self.connected().await;
+    }
+
+    pub async fn connected(&self) {
+        until("the daemon is connected to Odoo", async || {
+            let health = self.get("/api/health").await.ok()?;
+            (health.body["odoo"]["reachable"] == json!(true)).then_some(())
+        })
+        .await;
+    }
+
+    pub fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log.json")
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("killed");
+            process.wait().expect("reaped");
+        }
+    }
+
+    /// SIGTERM; returns the exit code.
+    pub async fn stop(&mut self) -> Option<i32> {
+        let mut process = self.process.take()?;
+        Command::new("kill").arg(process.id().to_string()).status().expect("signalled");
+        let code = until("the daemon ends", async || process.try_wait().expect("waited")).await;
+        code.code()
+    }
+
+    /// Runs a command of the command line on this configuration.
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        Command::new(BINARY).arg("--config").arg(self.config()).args(arguments).output().expect("runs")
+    }
+
+    /// Runs a command and reads its JSON.
+    pub fn cli_json(&self, arguments: &[&str]) -> Value {
+        let output = self.cli(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    async fn get(&self, path: &str) -> reqwest::Result<Answer> {
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(TOKEN);
+        answer(request.send().await?).await
+    }
+
+    /// Reads one path; the daemon must be up.
+    pub async fn read(&self, path: &str) -> Answer {
+        self.get(path).await.expect("an answer")
+    }
+
+    /// Posts JSON with the API token.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(TOKEN).body(body.to_string());
+        answer(request.header("content-type", "application/json").send().await.expect("sent")).await.expect("read")
+    }
+
+    /// A signed delivery of the website.
+    pub async fn send(&self, id: &str, body: &Value) -> Answer {
+        self.try_send(id, body).await.expect("an answer")
+    }
+
+    /// The same, when the daemon may be down.
+    pub async fn try_send(&self, id: &str, body: &Value) -> reqwest::Result<Answer> {
+        self.deliver("website", id, body.to_string().as_bytes(), chrono::Utc::now().timestamp()).await
+    }
+
+    /// A signed delivery of anything to any source, at any time.
+    pub async fn deliver(&self, source: &str, id: &str, body: &[u8], timestamp: i64) -> reqwest::Result<Answer> {
+        let signature = Key::parse(WEBSITE_SECRET).expect("a good secret");
+        let moment = chrono::DateTime::from_timestamp(timestamp, 0).expect("a moment");
+        let signature = signature.sign(id, moment, body);
+        let request = self
+            .http
+            .post(format!("{}/api/webhooks/{source}", self.url))
+            .header("content-type", "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp.to_string())
+            .header("webhook-signature", signature)
+            .body(body.to_vec());
+        answer(request.send().await?).await
+    }
+
+    /// Waits until nothing is queued; what is parked stays.
+    pub async fn drained(&self) {
+        until("the queues are empty", async || {
+            let health = self.get("/api/health").await.ok()?.body;
+            let queues = health["queues"].as_object()?;
+            let idle = queues.values().all(|queue| queue["ready"] == json!(0) && queue["leased"] == json!(0));
+            idle.then_some(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln!("the daemon's last words:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+        self.kill();
+    }
+}
+
+async fn answer(response: reqwest::Response) -> reqwest::Result<Answer> {
+    let status = response.status().as_u16();
+    let body = response.bytes().await?;
+    Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
