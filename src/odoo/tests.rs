@@ -206,6 +206,11 @@ async fn picks_the_transport_that_works() {
     assert_eq!(error.class(), Class::Denied);
     assert!(error.to_string().contains("API key"), "{error}");
 
+    // Nothing is mounted at `/json/2`: that is how a server answers for a database that it does not have.
+    let error = connect(&xmlrpc_server("19").await, TransportChoice::Json2).await.expect_err("no database");
+    assert_eq!(error.class(), Class::Denied);
+    assert!(error.to_string().contains("no database \"shop\""), "{error}");
+
     let server = xmlrpc_server("18").await;
     let error = connect(&server, TransportChoice::Json2).await.expect_err("too old");
     assert!(error.to_string().contains("needs Odoo 19 or later, and this is 18.0"), "{error}");

@@ -180,6 +180,7 @@ mod tests {
         for model in ["crm.lead", "sale.order", "res.partner"] {
             let fields = json!({"id": {"type": "integer"}, "description": {"type": "html"}});
             mount_json(&server, &format!("{model}/fields_get"), fields).await;
+            mount_json(&server, &format!("{model}/search_count"), json!(0)).await;
         }
         server
     }

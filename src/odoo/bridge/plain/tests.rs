@@ -57,6 +57,8 @@ async fn server() -> MockServer {
     mount_json(&server, "crm.lead/fields_get", lead).await;
     mount_json(&server, "sale.order/fields_get", order).await;
     mount_json(&server, "res.partner/fields_get", json!({"id": {"type": "integer"}, "name": text("Name")})).await;
+    mount_json(&server, "crm.lead/search_count", json!(3)).await;
+    mount_json(&server, "sale.order/search_count", json!(0)).await;
     respond(&server, "ir.model.data/search_read", |_| {
         json_answer(403, json!({"name": "odoo.exceptions.AccessError", "message": "no"}))
     })
@@ -243,7 +245,6 @@ async fn pages_are_in_normal_form_with_names() {
     let server = server().await;
     let lead = |id: i64| json!({"id": id, "name": "x", "phone": false, "stage_id": [1, "New"], "tag_ids": [4, 3], "write_date": false});
     mount_json(&server, "crm.lead/search_read", json!([lead(1), lead(2), lead(3)])).await;
-    mount_json(&server, "crm.lead/search_count", json!(3)).await;
     mount_json(&server, "crm.tag/read", json!([{"id": 3, "display_name": "Hot"}, {"id": 4, "display_name": "VIP"}]))
         .await;
     let page = open(&server).await.pull(Model::Lead, 0, 2).await.expect("a page");
