@@ -3,26 +3,23 @@
 LEAD = "crm.lead"
 ORDER = "sale.order"
 
-KINDS = {
-    LEAD: (
-        "lead.created",
-        "lead.updated",
-        "lead.won",
-        "lead.lost",
-        "lead.restored",
-        "lead.merged",
-        "lead.deleted",
-    ),
-    ORDER: (
-        "order.created",
-        "order.updated",
-        "order.sent",
-        "order.confirmed",
-        "order.cancelled",
-        "order.deleted",
-    ),
+NOUNS = {LEAD: "lead", ORDER: "order"}
+
+LABELS = {
+    "lead.created": "Lead created",
+    "lead.updated": "Lead updated",
+    "lead.won": "Lead won",
+    "lead.lost": "Lead lost",
+    "lead.restored": "Lead restored",
+    "lead.merged": "Lead merged",
+    "lead.deleted": "Lead deleted",
+    "order.created": "Quotation created",
+    "order.updated": "Order updated",
+    "order.sent": "Quotation sent",
+    "order.confirmed": "Order confirmed",
+    "order.cancelled": "Order cancelled",
+    "order.deleted": "Order deleted",
 }
-ALL = KINDS[LEAD] + KINDS[ORDER]
 
 
 def changed_kind(model, before, after):

@@ -398,7 +398,7 @@ class Applier(models.AbstractModel):
     def _held_after_create(self, records):
         """What Odoo holds in every field, so that a default does not look like a
         person's change later."""
-        if records._name not in kinds.KINDS:
+        if records._name not in kinds.NOUNS:
             return {}
         mirror = self.env["g_assistant.mirror"]
         watched = mirror._shape(records._name).watched

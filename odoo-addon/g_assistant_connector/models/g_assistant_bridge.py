@@ -40,7 +40,7 @@ class Bridge(models.AbstractModel):
                 "time": fields.Datetime.to_string(fields.Datetime.now()),
                 "pending_events": self._count_pending(),
                 "phonenumbers": importlib.util.find_spec("phonenumbers") is not None,
-                "fields": {model: list(mirror._shape(model).columns) for model in kinds.KINDS},
+                "fields": {model: list(mirror._shape(model).columns) for model in kinds.NOUNS},
             }
         )
 
@@ -56,7 +56,7 @@ class Bridge(models.AbstractModel):
     @api.model
     def pull(self, model, after_id=0, limit=2000, only=None):
         self._check_daemon()
-        if model not in kinds.KINDS:
+        if model not in kinds.NOUNS:
             raise UserError(_("Model “%s” is not served.", model))
         records = self.env[model].with_context(active_test=False)
         following = None

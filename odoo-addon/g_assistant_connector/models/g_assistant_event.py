@@ -31,7 +31,7 @@ class Event(models.Model):
     _log_access = False
 
     uuid = fields.Char(string="Event ID", required=True, readonly=True)
-    kind = fields.Selection([(kind, kind) for kind in kinds.ALL], required=True, readonly=True)
+    kind = fields.Selection(list(kinds.LABELS.items()), required=True, readonly=True)
     model = fields.Char(required=True, readonly=True)
     res_id = fields.Many2oneReference(string="Record", model_field="model", readonly=True)
     data = fields.Text(readonly=True)
@@ -156,7 +156,7 @@ class Event(models.Model):
     @api.model
     def _net_change(self, model_name, change, after):
         """The kind of event and the ``changes``; no kind if nothing is left of it."""
-        noun = kinds.KINDS[model_name][0].split(".")[0]
+        noun = kinds.NOUNS[model_name]
         if after is None:
             if change.created or change.deleted is None:
                 return None, {}

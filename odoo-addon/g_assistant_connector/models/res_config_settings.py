@@ -55,8 +55,12 @@ class ResConfigSettings(models.TransientModel):
     g_assistant_pending = fields.Integer(
         string="Events Waiting", compute="_compute_g_assistant_status"
     )
-    g_assistant_iap_warning = fields.Boolean(compute="_compute_g_assistant_status")
-    g_assistant_phone_warning = fields.Boolean(compute="_compute_g_assistant_status")
+    g_assistant_iap_warning = fields.Boolean(
+        string="Enrichment Sends E-mail Addresses Out", compute="_compute_g_assistant_status"
+    )
+    g_assistant_phone_warning = fields.Boolean(
+        string="Package “phonenumbers” Missing", compute="_compute_g_assistant_status"
+    )
 
     @api.depends("g_assistant_enabled")
     def _compute_g_assistant_status(self):
@@ -76,12 +80,12 @@ class ResConfigSettings(models.TransientModel):
         muted = config.muted(self.env)
         return {
             **super().get_values(),
-            **{_field_of(kind): kind not in muted for kind in kinds.ALL},
+            **{_field_of(kind): kind not in muted for kind in kinds.LABELS},
         }
 
     def set_values(self):
         result = super().set_values()
-        muted = [kind for kind in kinds.ALL if not self[_field_of(kind)]]
+        muted = [kind for kind in kinds.LABELS if not self[_field_of(kind)]]
         self.env["ir.config_parameter"].sudo().set_param(config.MUTED, ",".join(muted))
         # What failed with the old settings is tried again with the new ones at once.
         events = self.env["g_assistant.event"].sudo()

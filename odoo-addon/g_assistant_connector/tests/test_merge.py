@@ -1,4 +1,4 @@
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from .. import merge
 from .common import BridgeCase
@@ -65,6 +65,18 @@ class TestMerge(BridgeCase):
         self.assertEqual(len(lead.message_ids), before)
         self.upsert("m3", {"function": "<b>d</b>"})
         self.assertIn("&lt;b&gt;d&lt;/b&gt;", lead.message_ids[0].body)
+
+    def test_the_note_is_in_the_salespersons_language(self):
+        self.env["res.lang"]._activate_lang("ar_001")
+        seller = new_test_user(
+            self.env, "g-assistant-arabic", groups="sales_team.group_sale_salesman", lang="ar_001"
+        )
+        created = self.upsert("m7", {"name": "Lead", "city": "Riyadh", "user_id": seller.id})
+        lead = self.env["crm.lead"].browse(created["id"])
+        lead.city = "Jeddah"
+        self.end_transaction()
+        self.upsert("m7", {"city": "Abha"})
+        self.assertIn("القيم التي أدخلتها", lead.message_ids[0].body)
 
     def test_owned_fields_are_written_whatever_a_person_did(self):
         created = self.upsert("m4", {"name": "Lead", "referred": "ad 1"})
