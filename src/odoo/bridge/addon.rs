@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{BridgeInfo, DatabaseState, Events, fields_of_all};
+use super::{BridgeInfo, DatabaseState, Events, fields_of_all, missing_of};
 use crate::{
     domain::{Model, OpResult, Page},
     odoo::{Applied, Call, Client, FieldMap, OdooError, ReadyOperation, client::unexpected, transport},
@@ -77,13 +77,12 @@ impl AddonBridge {
             return Err(OdooError::Refused { kind: "Protocol".to_owned(), message });
         }
         let fields = fields_of_all(&client).await?;
-        let missing = fields.iter().map(|(model, fields)| (*model, fields.missing.clone())).collect();
         let info = BridgeInfo {
             addon: Some(hello.addon),
             pending_events: Some(hello.pending_events),
             phonenumbers: Some(hello.phonenumbers),
             fields: hello.fields,
-            missing,
+            missing: missing_of(&fields),
         };
         Ok(Found::Addon(Box::new(Self { client, info, database: hello.database, fields })))
     }
