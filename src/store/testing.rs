@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Job, JobKind, NewDelivery, Reply, Store, StoreOptions};
 pub(super) use super::JobFilter;
+use super::{Job, JobKind, NewDelivery, Reply, Store, StoreOptions};
 use crate::clock::Clock;
 
 /// The time in all tests (ms).
