@@ -7,13 +7,14 @@
 
 use std::{fmt, sync::Arc};
 
+use http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::{
     Call, OdooError,
     json2::Json2,
-    transport::{Server, Transport},
+    transport::{Answer, Server, Transport},
     xmlrpc::{self, XmlRpc},
 };
 use crate::config::{self, TransportChoice};
@@ -226,15 +227,8 @@ impl Login<'_> {
         let Self { server, config, secret, .. } = self;
         match Json2::login(server.clone(), &config.database, &config.login, secret).await {
             Ok(transport) => Ok(Some(transport)),
-            Err(OdooError::Denied { detail }) if config.transport == TransportChoice::Json2 => {
-                Err(OdooError::Denied { detail: format!("{detail} (json2 takes an API key, not a password)") })
-            }
-            // The secret is a password, or something between hides `/json`: the other way may work.
-            Err(OdooError::Denied { .. } | OdooError::Unreachable { .. })
-                if config.transport == TransportChoice::Auto =>
-            {
-                Ok(None)
-            }
+            // The secret is a password, or something hides `/json`: the other way may work.
+            Err(OdooError::Denied { .. }) if config.transport == TransportChoice::Auto => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -259,10 +253,12 @@ fn base_context(company: Option<i64>) -> Map<String, Value> {
 async fn version(server: &Server) -> Result<(Series, String), OdooError> {
     let answer = match xmlrpc::version(server).await {
         Ok(answer) => answer,
-        Err(error @ OdooError::Unreachable { .. }) => {
-            let page = server.get("web/version").await.map_err(|_| error)?;
-            serde_json::from_slice(&page.body).map_err(|_| unexpected("web/version"))?
-        }
+        Err(error @ OdooError::Unreachable { .. }) => match server.get("web/version").await {
+            Ok(Answer { status: StatusCode::OK, body }) => {
+                serde_json::from_slice(&body).map_err(|_| unexpected("web/version"))?
+            }
+            _ => return Err(error),
+        },
         Err(error) => return Err(error),
     };
     let either = |names: [&str; 2]| names.into_iter().map(|name| &answer[name]).find(|value| !value.is_null());

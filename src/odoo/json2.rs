@@ -39,13 +39,40 @@ impl Json2 {
             (DATABASE, header(database, "the database's name")?),
         ]);
         let mut this = Self { server, headers, uid: 0 };
-        let context = this.call(&Call::new("res.users", "context_get")).await?;
-        this.uid = context["uid"].as_i64().unwrap_or_default();
-        let users = this.call(&Call::new("res.users", "read").on([this.uid]).arg("fields", json!(["login"]))).await?;
+        let detail = match this.send(&Call::new("res.users", "context_get")).await {
+            Ok(Some(context)) => {
+                this.uid = context["uid"].as_i64().unwrap_or_default();
+                return this.check_login(login).await;
+            }
+            Ok(None) => format!("there is no database {database:?} here, or something hides its /json/2"),
+            Err(OdooError::Denied { detail }) => format!("{detail} (json2 takes an API key, not a password)"),
+            Err(error) => return Err(error),
+        };
+        Err(OdooError::Denied { detail })
+    }
+
+    async fn check_login(self, login: &str) -> Result<Self, OdooError> {
+        let users = self.call(&Call::new("res.users", "read").on([self.uid]).arg("fields", json!(["login"]))).await?;
         match users[0]["login"].as_str() {
-            Some(found) if found == login => Ok(this),
+            Some(found) if found == login => Ok(self),
             _ => Err(OdooError::Denied { detail: format!("the key does not belong to the login {login:?}") }),
         }
+    }
+
+    /// Calls once. `None` if there is nothing at the address: no `/json/2`, or not for this database.
+    async fn send(&self, call: &Call) -> Result<Option<Value>, OdooError> {
+        let mut body = call.arguments.clone();
+        if let Some(ids) = &call.ids {
+            body.insert("ids".to_owned(), json!(ids));
+        }
+        body.insert("context".to_owned(), Value::Object(call.context.clone()));
+        let body = Value::Object(body).to_string().into_bytes();
+        let Answer { status, body } =
+            self.server.post(&address(call), self.headers.clone(), body, call.timeout).await?;
+        if status == StatusCode::OK {
+            return transport::read(body, read).await.map(Some);
+        }
+        failure(status, &body).map_or(Ok(None), Err)
     }
 
     /// The user's id.
@@ -57,32 +84,27 @@ impl Json2 {
 #[async_trait]
 impl Transport for Json2 {
     async fn call(&self, call: &Call) -> Result<Value, OdooError> {
-        let mut body = call.arguments.clone();
-        if let Some(ids) = &call.ids {
-            body.insert("ids".to_owned(), json!(ids));
-        }
-        body.insert("context".to_owned(), Value::Object(call.context.clone()));
-        let path = format!("json/2/{}/{}", call.model, call.method);
-        let body = Value::Object(body).to_string().into_bytes();
-        let Answer { status, body } = self.server.post(&path, self.headers.clone(), body, call.timeout).await?;
-        if status == StatusCode::OK {
-            return transport::read(body, read).await;
-        }
-        Err(failure(status, &body))
+        self.send(call).await?.ok_or_else(|| self.server.absent(&address(call)))
     }
+}
+
+fn address(call: &Call) -> String {
+    format!("json/2/{}/{}", call.model, call.method)
 }
 
 fn read(body: &[u8]) -> Result<Value, OdooError> {
     serde_json::from_slice(body).map_err(|_| OdooError::Garbled { detail: "it is not JSON".to_owned() })
 }
 
-/// The error behind an answer that is not 200: `{"name": "odoo.exceptions.UserError", "message": "…", …}`.
-fn failure(status: StatusCode, body: &[u8]) -> OdooError {
+/// The error behind an answer that is not 200: `{"name": "odoo.exceptions.UserError", "message": "…", …}`. `None` if
+/// it is a page that says that there is nothing.
+fn failure(status: StatusCode, body: &[u8]) -> Option<OdooError> {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    match (status.as_u16(), answer["name"].as_str(), answer["message"].as_str()) {
+    Some(match (status.as_u16(), answer["name"].as_str(), answer["message"].as_str()) {
         (401, _, message) => OdooError::Denied { detail: message.unwrap_or("the key is not valid").trim().to_owned() },
         (_, Some(name), Some(message)) => OdooError::from_exception(name, message),
         (403, ..) => OdooError::Access { message: "a proxy before Odoo refuses the request (HTTP 403)".to_owned() },
+        (404, ..) => return None,
         (status, ..) => OdooError::Garbled { detail: format!("HTTP {status}") },
-    }
+    })
 }

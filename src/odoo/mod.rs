@@ -25,3 +25,6 @@ pub use fault::{Class, OdooError};
 pub use fields::{FieldKind, FieldMap, FieldType};
 pub use operation::{Applied, ReadyOperation, xmlid_for};
 pub use resolve::{Resolved, Resolver};
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -64,7 +64,7 @@ impl Server {
         self
     }
 
-    /// Posts a body and reads the answer. Answers that only a proxy or a wrong address gives are errors here.
+    /// Posts a body and reads the answer. Statuses that mean the same to every transport are errors here.
     pub(super) async fn post(
         &self,
         path: &str,
@@ -72,28 +72,23 @@ impl Server {
         body: Vec<u8>,
         timeout: Option<Duration>,
     ) -> Result<Answer, OdooError> {
-        self.exchange(self.http.post(self.url(path)?).headers(headers).body(body), path, timeout).await
+        self.exchange(self.http.post(self.url(path)?).headers(headers).body(body), timeout).await
     }
 
     /// Reads a page.
     pub(super) async fn get(&self, path: &str) -> Result<Answer, OdooError> {
-        self.exchange(self.http.get(self.url(path)?), path, None).await
+        self.exchange(self.http.get(self.url(path)?), None).await
     }
 
     fn url(&self, path: &str) -> Result<Url, OdooError> {
         self.base.join(path).map_err(|error| unreachable(&self.base, error.to_string()))
     }
 
-    async fn exchange(
-        &self,
-        request: reqwest::RequestBuilder,
-        path: &str,
-        timeout: Option<Duration>,
-    ) -> Result<Answer, OdooError> {
+    async fn exchange(&self, request: reqwest::RequestBuilder, timeout: Option<Duration>) -> Result<Answer, OdooError> {
         let request = request.timeout(timeout.unwrap_or(self.timeout));
         let mut response = request.send().await.map_err(|error| self.broken(&error))?;
         let status = response.status();
-        self.check_status(status, response.headers(), path)?;
+        self.check_status(status, response.headers())?;
         if response.content_length().is_some_and(|length| length > self.max_answer as u64) {
             return Err(too_large(self.max_answer));
         }
@@ -107,6 +102,11 @@ impl Server {
         Ok(Answer { status, body: body.into() })
     }
 
+    /// The error for an address where there is nothing.
+    pub(super) fn absent(&self, path: &str) -> OdooError {
+        unreachable(&self.base, format!("there is no /{path} (HTTP 404); check odoo.url and odoo.database"))
+    }
+
     fn broken(&self, error: &reqwest::Error) -> OdooError {
         if error.is_connect() || error.is_builder() {
             return unreachable(&self.base, root_cause(error));
@@ -115,7 +115,7 @@ impl Server {
         OdooError::NoAnswer { detail }
     }
 
-    fn check_status(&self, status: StatusCode, headers: &HeaderMap, path: &str) -> Result<(), OdooError> {
+    fn check_status(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), OdooError> {
         let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         match status.as_u16() {
             429 | 502..=504 => {
@@ -129,10 +129,6 @@ impl Server {
                 Err(unreachable(&self.base, format!("it redirects to {target}; set odoo.url to the final address")))
             }
             413 => Err(OdooError::TooLarge),
-            404 if !is_json(headers) => Err(unreachable(
-                &self.base,
-                format!("there is no /{path} (HTTP 404); is odoo.url the address of Odoo?"),
-            )),
             _ => Ok(()),
         }
     }
@@ -166,13 +162,6 @@ fn unreachable(base: &Url, detail: String) -> OdooError {
 
 fn too_large(limit: usize) -> OdooError {
     OdooError::Garbled { detail: format!("it is larger than {} MiB", limit >> 20) }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("application/json"))
 }
 
 /// The innermost cause: the outer ones repeat the URL or say nothing.

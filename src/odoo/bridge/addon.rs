@@ -150,3 +150,134 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, OdooError> {
         detail: format!("the addon's JSON is not as expected (line {}, column {})", error.line(), error.column()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+    use wiremock::{
+        Mock, MockServer, ResponseTemplate,
+        matchers::{method, path},
+    };
+
+    use super::*;
+    use crate::{
+        config::{AddonChoice, TransportChoice},
+        domain::{Action, OpStatus},
+        odoo::{
+            Bridge, Class,
+            tests::{connect, json_answer, json2_server, mount_json},
+            xmlid_for,
+        },
+    };
+
+    async fn server(hello: ResponseTemplate) -> MockServer {
+        let server = json2_server().await;
+        Mock::given(method("POST"))
+            .and(path("/json/2/g_assistant.bridge/hello"))
+            .respond_with(hello)
+            .mount(&server)
+            .await;
+        for model in ["crm.lead", "sale.order", "res.partner"] {
+            let fields = json!({"id": {"type": "integer"}, "description": {"type": "html"}});
+            mount_json(&server, &format!("{model}/fields_get"), fields).await;
+            mount_json(&server, &format!("{model}/search_count"), json!(0)).await;
+        }
+        server
+    }
+
+    fn hello(protocol: u32) -> ResponseTemplate {
+        let hello = json!({
+            "protocol": protocol, "addon": "1.2.3", "series": "19.0", "database": "u-u-i-d", "neutralized": true,
+            "time": "2026-11-21 10:00:00", "pending_events": 4, "phonenumbers": false,
+            "fields": {"crm.lead": ["id", "name"], "sale.order": ["id"]},
+        });
+        json_answer(200, json!(hello.to_string()))
+    }
+
+    async fn open(server: &MockServer, choice: AddonChoice) -> Result<Bridge, OdooError> {
+        Bridge::open(connect(server, TransportChoice::Json2).await?, choice).await
+    }
+
+    async fn answer_with(server: &MockServer, method: &str, answer: Value) {
+        mount_json(server, &format!("g_assistant.bridge/{method}"), json!(answer.to_string())).await;
+    }
+
+    #[tokio::test]
+    async fn says_what_the_addon_says_of_itself() {
+        let bridge = open(&server(hello(1)).await, AddonChoice::Required).await.expect("a bridge");
+        let info = bridge.info();
+        assert_eq!((info.addon.as_deref(), info.pending_events), (Some("1.2.3"), Some(4)));
+        assert_eq!(info.fields[&Model::Lead], ["id", "name"]);
+        let state = DatabaseState { uuid: Some("u-u-i-d".to_owned()), neutralized: Some(true) };
+        assert_eq!(bridge.guard().await, Ok(state));
+    }
+
+    #[tokio::test]
+    async fn tells_an_absent_addon_from_a_closed_or_newer_one() {
+        let exception = |status, name: &str| json_answer(status, json!({"name": name, "message": "no"}));
+        let absent = || exception(404, "werkzeug.exceptions.NotFound");
+        let bridge = open(&server(absent()).await, AddonChoice::Auto).await.expect("a bridge");
+        assert!(matches!(bridge, Bridge::Plain(_)));
+        for (hello, choice, class, words) in [
+            (absent(), AddonChoice::Required, Class::Permanent, "is not installed"),
+            (exception(403, "odoo.exceptions.AccessError"), AddonChoice::Auto, Class::Permanent, "add the user to"),
+            (hello(2), AddonChoice::Auto, Class::Permanent, "speaks protocol 2"),
+            (exception(500, "builtins.KeyError"), AddonChoice::Auto, Class::Permanent, "KeyError"),
+            (ResponseTemplate::new(503), AddonChoice::Auto, Class::Temporary, "503"),
+        ] {
+            let error = open(&server(hello).await, choice).await.expect_err(words);
+            assert_eq!(error.class(), class, "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn carries_operations_as_json_text() {
+        let server = server(hello(1)).await;
+        let result = json!({"key": "k", "status": "created", "id": 5, "model": "crm.lead", "kept": [], "error": null});
+        answer_with(&server, "apply", json!([result])).await;
+        let operation = ReadyOperation {
+            key: "k".to_owned(),
+            model: Model::Lead,
+            action: Action::Upsert,
+            reference: "web:1".to_owned(),
+            id: None,
+            xmlid: xmlid_for(Model::Lead, "web:1"),
+            values: Map::from_iter([("description".to_owned(), json!("a < b"))]),
+            base: None,
+            owned: vec!["phone".to_owned()],
+            silent: true,
+            bound_id: Some(9),
+        };
+        let bridge = open(&server, AddonChoice::Auto).await.expect("a bridge");
+        let applied = bridge.apply(&[operation]).await.expect("results");
+        assert_eq!((applied[0].result.status, applied[0].result.id), (OpStatus::Created, Some(5)));
+        assert_eq!(applied[0].written, None);
+        let requests = server.received_requests().await.expect("recorded");
+        let sent: Value = requests.last().expect("a request").body_json().expect("JSON");
+        let ops: Value = serde_json::from_str(sent["ops"].as_str().expect("text")).expect("JSON");
+        let expected = json!([{
+            "key": "k", "model": "crm.lead", "action": "upsert", "ref": "web:1",
+            "xmlid": "__gassist__.crm_lead_8724d338e126049234c1d85057d87a9e",
+            "values": {"description": "<p>a &lt; b</p>"}, "owned": ["phone"], "silent": true,
+        }]);
+        assert_eq!(ops, expected);
+    }
+
+    #[tokio::test]
+    async fn reads_pages_and_events_and_quotes_none_of_them() {
+        let server = server(hello(1)).await;
+        let page = json!({"records": [{"id": 1}], "names": {"crm.stage": {"1": "New"}}, "next": null, "total": 1});
+        answer_with(&server, "pull", page).await;
+        answer_with(&server, "ack", json!({"acked": 2})).await;
+        answer_with(&server, "events", json!({"events": [{"id": "hidden"}], "pending": 1})).await;
+        let Bridge::Addon(bridge) = open(&server, AddonChoice::Auto).await.expect("a bridge") else {
+            panic!("the addon was not found");
+        };
+        let page = bridge.pull(Model::Lead, 0, 10).await.expect("a page");
+        assert_eq!((page.records[0].id(), page.names["crm.stage"][&1].as_str(), page.total), (Some(1), "New", Some(1)));
+        assert_eq!(bridge.ack(&["a".to_owned(), "b".to_owned()]).await, Ok(2));
+        let error = bridge.events(10).await.expect_err("half an event");
+        assert!(matches!(&error, OdooError::Garbled { detail } if !detail.contains("hidden")), "{error}");
+    }
+}

@@ -91,6 +91,7 @@ async fn exchange(
     let Answer { status, body } = server.post(path, headers, request, timeout).await?;
     match status.as_u16() {
         200 => {}
+        404 => return Err(server.absent(path)),
         401 => return Err(OdooError::Denied { detail: "a proxy before Odoo asks for a login (HTTP 401)".to_owned() }),
         403 => {
             return Err(OdooError::Access { message: "a proxy before Odoo refuses the request (HTTP 403)".to_owned() });

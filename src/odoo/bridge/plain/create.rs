@@ -289,3 +289,45 @@ fn words(messages: &[LoadMessage]) -> String {
     }
     if words.is_empty() { "Odoo gave no reason".to_owned() } else { words.join("; ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn lines_go_along_only_if_they_have_the_same_parts() {
+        for (lines, expected) in [
+            (json!([]), true),
+            (json!([{"product_id": 1}, {"product_id": 2, "price_unit": null}]), true),
+            (json!([{"product_id": 1, "price_unit": 5}, {"product_id": 2}]), false),
+        ] {
+            let operation = ReadyOperation {
+                key: String::new(),
+                model: Model::Order,
+                action: crate::domain::Action::Upsert,
+                reference: "o".to_owned(),
+                id: None,
+                xmlid: "x.o".to_owned(),
+                values: [(LINES.to_owned(), lines.clone())].into_iter().collect(),
+                base: None,
+                owned: Vec::new(),
+                silent: false,
+                bound_id: None,
+            };
+            assert_eq!(import_lines(&operation), expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn blames_the_order_whose_line_is_wrong() {
+        let owners = [0, 1, 1, 2];
+        let message = |rows, is_error| LoadMessage { is_error, rows, message: String::new() };
+        assert_eq!(blamed(&message(Some((2, 2)), true), &owners), [1]);
+        assert_eq!(blamed(&message(Some((1, 9)), true), &owners), [1, 1, 2]);
+        assert!(blamed(&message(Some((9, 9)), true), &owners).is_empty());
+        assert!(blamed(&message(Some((0, 0)), false), &owners).is_empty());
+        assert!(blamed(&message(None, true), &owners).is_empty());
+    }
+}

@@ -70,6 +70,8 @@ impl PlainBridge {
         let mut info = BridgeInfo::default();
         for model in Model::MIRRORED {
             if let Some(fields) = fields.get(&model) {
+                // Asked now, so that a user without rights is found out before there is work to lose.
+                client.search_count(model.as_str(), json!([["id", "=", 0]])).await?;
                 info.fields.insert(model, fields.readable.clone());
                 info.missing.insert(model, fields.missing.clone());
             }

@@ -70,10 +70,7 @@ impl PlainBridge {
 
     /// Reads the records of one model and decides.
     async fn plan(&self, batch: &mut Batch<'_>, model: Model, positions: &[usize]) -> Result<Vec<Plan>, OdooError> {
-        if positions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let fields = self.fields(model)?;
+        let Some(fields) = self.fields.get(&model) else { return Ok(Vec::new()) };
         let mut known = Vec::new();
         for &position in positions {
             match (batch.id(position), incoming(fields, batch, &batch.operations[position])) {
@@ -81,6 +78,9 @@ impl PlainBridge {
                 (None, _) => batch.refuse_unknown(position),
                 (_, Err(reason)) => batch.refuse(position, "ValidationError", reason),
             }
+        }
+        if known.is_empty() {
+            return Ok(Vec::new());
         }
         let mut fields: BTreeSet<&str> = known.iter().flat_map(|(_, _, new)| new.keys()).map(String::as_str).collect();
         if model == Model::Order {
@@ -329,5 +329,26 @@ fn shown(value: &Value) -> String {
         Value::Null => "(empty)".to_owned(),
         Value::String(text) => text.clone(),
         value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_in_place_where_the_product_does() {
+        let held =
+            [json!({"id": 7, "product_id": 1}), json!({"id": 8, "product_id": 2}), json!({"id": 9, "product_id": 3})];
+        let new = [json!({"product_id": 1, "product_uom_qty": 5}), json!({"product_id": 4, "name": null})];
+        assert_eq!(
+            line_commands(&new, &held),
+            [
+                json!([1, 7, {"product_id": 1, "product_uom_qty": 5, "sequence": 1}]),
+                json!([2, 8, false]),
+                json!([0, 0, {"product_id": 4, "sequence": 2}]),
+                json!([2, 9, false]),
+            ]
+        );
     }
 }
