@@ -146,8 +146,9 @@ fn errors_name_the_place_and_the_type() {
             json!({"lead": {"email": " ", "message": "hello"}}),
             "/lead: a lead needs at least one of `name`, `contact_name`, `company`, `email` and `phone`",
         ),
-        (lead("email", json!(5.5)), "/leads/1/email: this number is not exact: send it as a string"),
-        (lead("email", json!(["a"])), "/leads/1/email: expected a string or a whole number, got a list"),
+        (lead("email", json!(7)), "/leads/1/email: expected a string, got a number"),
+        (lead("phone", json!(5.5)), "/leads/1/phone: this number is not exact: send it as a string"),
+        (lead("email", json!(["a"])), "/leads/1/email: expected a string, got a list"),
         (lead("company", json!(5)), "/leads/1/company: expected a string, got a number"),
         (lead("city", json!(true)), "/leads/1/city: expected a string, got true or false"),
         (lead("external_id", json!(1e30)), "/leads/1/external_id: this number is not exact: send it as a string"),
@@ -367,7 +368,7 @@ fn errors_of_a_map_point_into_the_body() {
         ),
         (
             json!({"data": {"leads": {"contact": {"email": ["a"]}}}}),
-            "/data/leads/contact/email: expected a string or a whole number, got a list",
+            "/data/leads/contact/email: expected a string, got a list",
         ),
         (
             json!({"data": {"leads": [{"mail": "a@b.sa", "budget": "much"}]}}),
