@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     domain::{Model, OpResult, OpStatus, Operation},
-    odoo::{Applied, Bridge, Class, OdooError, ReadyOperation},
+    odoo::{Applied, Class, OdooError, ReadyOperation},
     store::{Binding, Store, StoreError},
     sync::{
         Session,
@@ -54,7 +54,7 @@ pub async fn push(
         Ok(answers) => answers,
         Err(error) => return Ok(operations.iter().map(|_| Pushed::Failed(error.clone())).collect()),
     };
-    let bindings = known_bindings(session, store, operations).await?;
+    let bindings = known_bindings(store, operations).await?;
     let mut preparer = Preparer::new(&answers);
     let mut outcomes: Vec<Option<Pushed>> = Vec::with_capacity(operations.len());
     let mut units = Vec::with_capacity(operations.len());
@@ -82,17 +82,14 @@ pub async fn push(
         .collect())
 }
 
-/// What the daemon itself remembers of the records. The addon knows better, so it is asked only without one.
+/// What the daemon itself remembers of the records: all there is without the addon, and what the addon takes over when
+/// it is installed later.
 async fn known_bindings(
-    session: &Session,
     store: &Store,
     operations: &[Operation],
 ) -> Result<HashMap<(Model, String), Binding>, StoreError> {
     let mut bindings = HashMap::new();
-    if matches!(session.bridge, Bridge::Addon(_)) {
-        return Ok(bindings);
-    }
-    for model in [Model::Lead, Model::Order] {
+    for model in Model::MIRRORED {
         let references: Vec<String> = operations
             .iter()
             .filter(|operation| operation.model == model)

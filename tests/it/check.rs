@@ -41,9 +41,9 @@ kind = "carrier pigeon"
     assert_eq!(code, Some(78), "{said}");
     for (place, key, about) in [
         ("2:10", "server.listen", "127.0.0.1:8077"),
-        ("3:14", "server.body_limit", "1 MB"),
+        ("3:14", "server.body_limit", "MB"),
         ("4:1", "server.max_conections", "max_connections"),
-        ("7:13", "store.retention", "30"),
+        ("7:13", "store.retention", "a unit"),
         ("10:7", "odoo.url", "https://"),
         ("11:9", "odoo.login", "string"),
         ("12:10", "odoo.secret", "file"),

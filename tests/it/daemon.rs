@@ -84,7 +84,7 @@ secret = {{ file = "odoo.secret" }}
             database.name, database.login
         );
         fs::write(folder.path().join("config.toml"), config).expect("written");
-        Daemon { folder, url: format!("http://127.0.0.1:{port}"), process: None, http: reqwest::Client::new() }
+        Daemon { folder, url: format!("http://127.0.0.1:{port}"), process: None, http: http_client() }
     }
 
     pub fn config(&self) -> PathBuf {
@@ -224,6 +224,11 @@ impl Drop for Daemon {
         }
         self.kill();
     }
+}
+
+/// A client as any sender has one.
+pub fn http_client() -> reqwest::Client {
+    g_assistant::net::client(&"http://127.0.0.1".parse().expect("a URL")).expect("a client")
 }
 
 async fn answer(response: reqwest::Response) -> reqwest::Result<Answer> {
