@@ -65,7 +65,7 @@ impl Outbox {
         match self.action {
             Action::List { state, kind, limit, json } => {
                 let store = Store::open_readonly(path).await?;
-                let jobs = store.list_jobs(JobFilter { state, kind, limit, ..JobFilter::default() }).await?;
+                let jobs = store.list_jobs(JobFilter { state, kind, limit }).await?;
                 if json {
                     println!("{}", serde_json::to_string_pretty(&jobs).context("writing JSON")?);
                 } else {

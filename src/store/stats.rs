@@ -61,9 +61,7 @@ impl Store {
             }
             let mut mirror = BTreeMap::new();
             for model in Model::MIRRORED {
-                let mut query = connection.prepare_cached(queries::MIRROR_COUNT)?;
-                let count: i64 = query.query_row([model.as_str()], |row| row.get(0))?;
-                mirror.insert(model, count.unsigned_abs());
+                mirror.insert(model, count("mirror", model.as_str()));
             }
             Ok(Stats { queues, deliveries: count("delivery", ""), changes: count("change", ""), mirror, file_bytes })
         })
