@@ -95,10 +95,8 @@ fn used(code: &str) -> BTreeSet<String> {
 fn modules_use_only_what_the_map_allows() {
     let mut wrong = Vec::new();
     for (module, path, code) in sources() {
-        let (_, allowed) = MAY_USE
-            .iter()
-            .find(|(name, _)| *name == module)
-            .unwrap_or_else(|| panic!("{module} is not on the map"));
+        let (_, allowed) =
+            MAY_USE.iter().find(|(name, _)| *name == module).unwrap_or_else(|| panic!("{module} is not on the map"));
         for name in used(&code) {
             let fine = name == module || COMMON.contains(&name.as_str()) || allowed.contains(&name.as_str());
             if !fine && MAY_USE.iter().any(|(known, _)| *known == name) {

@@ -45,7 +45,7 @@ impl Store {
             let tally = tally(connection)?;
             let count = |kind: &str, state: &str| tally.get(&(kind.to_owned(), state.to_owned())).copied().unwrap_or(0);
             let mut queues = BTreeMap::new();
-            for kind in JobKind::ALL {
+            for &kind in JobKind::ALL {
                 let oldest: Option<i64> =
                     connection.prepare_cached(queries::STATS_OLDEST)?.query_row([kind], |row| row.get(0))?;
                 let of = |state: JobState| count(kind.as_str(), state.as_str());
