@@ -35,10 +35,8 @@ pub struct App {
     pub config: Config,
     /// The store, exclusively.
     pub store: Store,
-    /// The configured sources.
+    /// The sources, and the tokens that open the API.
     pub sources: Arc<Registry>,
-    /// Who may read.
-    pub tokens: Tokens,
     /// The connection to Odoo.
     pub backend: Backend,
     /// The time.
@@ -52,7 +50,7 @@ impl App {
     pub async fn open(config: Config) -> Result<Self> {
         let clock = Clock::system();
         let tokens = Tokens::open(&config.server.tokens).context("reading [server] tokens")?;
-        let sources = sources::open_all(&config.sources, tokens.clone()).context("opening the sources")?;
+        let sources = sources::open_all(&config.sources, tokens).context("opening the sources")?;
         let secret = config.odoo.secret.read().context("reading [odoo] secret")?;
         let store = Store::open(StoreOptions {
             path: config.store.path.clone(),
@@ -62,15 +60,7 @@ impl App {
         })
         .await?;
         let backend = Backend::new(config.odoo.clone(), secret, Some(store.clone()), clock.clone());
-        Ok(Self {
-            config,
-            store,
-            sources: Arc::new(sources),
-            tokens,
-            backend,
-            clock,
-            metrics: Arc::new(Metrics::new()),
-        })
+        Ok(Self { config, store, sources: Arc::new(sources), backend, clock, metrics: Arc::new(Metrics::new()) })
     }
 
     /// The intake worker's handler.
@@ -115,14 +105,13 @@ impl App {
     ) -> Result<()> {
         let state = AppState {
             store: self.store.clone(),
-            sources: Arc::clone(&self.sources),
+            registry: Arc::clone(&self.sources),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
-            odoo: self.backend.status(),
-            tokens: self.tokens.clone(),
+            odoo_status: self.backend.status(),
         };
         let listening = CancellationToken::new();
-        let (address, server) = http::serve(&self.config.server, state, listening.clone()).await?;
+        let (address, server) = http::serve(&self.config.server, state, listening.clone())?;
         info!(%address, "listening");
 
         let mut tasks = JoinSet::new();
@@ -164,7 +153,7 @@ impl App {
         info!("stopping");
         let finish = async {
             if let Err(error) = server.await {
-                warn!(%error, "the HTTP server ended badly");
+                warn!(%error, "the web server ended badly");
             }
             while tasks.join_next().await.is_some() {}
         };

@@ -128,6 +128,13 @@ END;
 CREATE TRIGGER delivery_removed AFTER DELETE ON delivery BEGIN
     UPDATE tally SET count = count - 1 WHERE kind = 'delivery' AND state = '';
 END;
+CREATE TRIGGER mirror_added AFTER INSERT ON mirror WHEN new.deleted = 0 BEGIN
+    INSERT INTO tally VALUES ('mirror', new.model, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+CREATE TRIGGER mirror_moved AFTER UPDATE OF deleted ON mirror WHEN old.deleted <> new.deleted BEGIN
+    INSERT INTO tally VALUES ('mirror', new.model, old.deleted - new.deleted)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count;
+END;
 CREATE TRIGGER change_added AFTER INSERT ON change BEGIN
     INSERT INTO tally VALUES ('change', '', 1) ON CONFLICT DO UPDATE SET count = count + 1;
 END;

@@ -1,2 +1,2 @@
 -- ?1 model, ?2 id
-SELECT hash, deleted, updated_at, seq FROM mirror WHERE model = ?1 AND id = ?2
+SELECT deleted, updated_at, seq, write_date, hash FROM mirror WHERE model = ?1 AND id = ?2

@@ -1,7 +1,12 @@
 //! `outbox`: look into the queue, try again, discard.
 
+use std::str::FromStr;
+
 use anyhow::{Context, anyhow};
-use clap::{Args, Subcommand};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::Failure;
@@ -23,10 +28,10 @@ enum Action {
     /// What waits, newest first
     List {
         /// Only this state
-        #[arg(long, value_enum)]
+        #[arg(long, value_parser = one_of::<JobState>(JobState::ALL.iter().map(|state| state.as_str())))]
         state: Option<JobState>,
         /// Only this kind
-        #[arg(long, value_enum)]
+        #[arg(long, value_parser = one_of::<JobKind>(JobKind::ALL.iter().map(|kind| kind.as_str())))]
         kind: Option<JobKind>,
         /// How many at most
         #[arg(long, default_value_t = 50)]
@@ -65,7 +70,7 @@ impl Outbox {
         match self.action {
             Action::List { state, kind, limit, json } => {
                 let store = Store::open_readonly(path).await?;
-                let jobs = store.list_jobs(JobFilter { state, kind, limit, ..JobFilter::default() }).await?;
+                let jobs = store.list_jobs(JobFilter { state, kind, limit }).await?;
                 if json {
                     println!("{}", serde_json::to_string_pretty(&jobs).context("writing JSON")?);
                 } else {
@@ -105,6 +110,14 @@ impl Which {
         let filter = JobFilter { state: Some(JobState::Parked), limit: usize::MAX >> 1, ..JobFilter::default() };
         Ok(store.list_jobs(filter).await?.into_iter().map(|job| job.id).collect())
     }
+}
+
+/// Takes one of these words, and lists them in the help.
+fn one_of<T>(words: impl Iterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
 }
 
 fn print_list(jobs: &[JobDetail]) {

@@ -321,7 +321,7 @@ async fn send_through_service(path: &Path, chunks: Vec<Chunk>) -> Result<(), Fai
     let mut most = 0;
     loop {
         let stats = store.stats().await?;
-        let open: u64 = stats.queues.iter().map(|(_, queue)| queue.ready + queue.leased).sum();
+        let open: u64 = stats.queues.values().map(|queue| queue.ready + queue.leased).sum();
         if open == 0 {
             break;
         }

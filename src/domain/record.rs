@@ -65,14 +65,14 @@ fn hash_value(hasher: &mut Sha256, value: &Value) {
 /// Display names of related records: model → id → name.
 pub type Names = HashMap<String, HashMap<i64, String>>;
 
-/// The model that a relational field of a mirrored record points to.
+/// The model that a relational field of a mirrored record, or of one of its lines, points to.
 pub fn relation_of(field: &str) -> Option<&'static str> {
     Some(match field {
         "stage_id" => "crm.stage",
         "user_id" => "res.users",
         "team_id" => "crm.team",
         "company_id" => "res.company",
-        "partner_id" => "res.partner",
+        "partner_id" | "partner_invoice_id" | "partner_shipping_id" => "res.partner",
         "state_id" => "res.country.state",
         "country_id" => "res.country",
         "lang_id" => "res.lang",
@@ -83,6 +83,9 @@ pub fn relation_of(field: &str) -> Option<&'static str> {
         "lost_reason_id" | "lost_reason" => "crm.lost.reason",
         "currency_id" => "res.currency",
         "pricelist_id" => "product.pricelist",
+        "payment_term_id" => "account.payment.term",
+        "product_id" => "product.product",
+        "title" => "res.partner.title",
         "opportunity_id" => "crm.lead",
         _ => return None,
     })

@@ -1,4 +1,12 @@
-//! Is the daemon well, and is Odoo?
+//! Health: of the daemon, for anybody, and of its connection to Odoo, with a token.
+//!
+//! `ok` and `degraded` answer 200, because the daemon takes deliveries in both; `down` answers 503, because it cannot
+//! keep them. Parked jobs are shown and change nothing: they wait for a person, not for a restart.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json,
@@ -6,42 +14,101 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
-use super::AppState;
+use super::{Shared, access::Authorized, error::ApiError};
+use crate::{
+    domain::OdooStatus,
+    store::{JobKind, QueueStats, Stats, Store, StoreError},
+};
 
-/// `GET /api/health`: 200 while deliveries can be kept, whether or not Odoo can be reached.
-pub(super) async fn daemon(State(state): State<AppState>) -> Response {
-    let odoo = state.odoo.borrow().clone();
+/// How long the answer to "can the store write?" holds, so that asking often costs nothing.
+const PROBE_HOLDS: Duration = Duration::from_secs(5);
+const PROBE_KEY: &str = "health.probed_at";
+
+/// Tries now and then whether the store can write.
+#[derive(Default)]
+pub(super) struct Probe(Mutex<Option<(Instant, Result<(), StoreError>)>>);
+
+impl Probe {
+    async fn check(&self, store: &Store, now_ms: i64) -> Result<(), StoreError> {
+        let mut last = self.0.lock().await;
+        if let Some((at, result)) = &*last
+            && at.elapsed() < PROBE_HOLDS
+        {
+            return result.clone();
+        }
+        let result = store.meta_set(PROBE_KEY, &now_ms.to_string()).await;
+        *last = Some((Instant::now(), result.clone()));
+        result
+    }
+}
+
+/// `GET /api/health`
+pub(super) async fn health(State(context): State<Shared>) -> Response {
+    let app = &context.app;
+    let writable = context.probe.check(&app.store, app.clock.now_ms()).await;
+    let stats = match writable {
+        Ok(()) => app.store.stats().await,
+        Err(error) => Err(error),
+    };
+    let odoo = app.odoo_status.borrow().clone();
     let version = env!("CARGO_PKG_VERSION");
-    match state.store.stats().await {
+    match stats {
         Ok(stats) => {
-            let well = odoo.reachable == Some(true) && odoo.blocked.is_none();
-            let parked: u64 = stats.queues.values().map(|queue| queue.parked).sum();
-            let oldest_ms = stats.queues.values().filter_map(|queue| queue.oldest_ready_age_ms).max();
+            let status = if is_well(&odoo) { "ok" } else { "degraded" };
+            let oldest = stats.queues.values().filter_map(oldest_age_s).max();
             Json(json!({
-                "status": if well { "ok" } else { "degraded" },
+                "status": status,
                 "version": version,
-                "odoo": odoo,
-                "queues": stats.queues,
-                "parked": parked,
-                "oldest_age_s": oldest_ms.unwrap_or(0) / 1000,
-                "mirror": stats.mirror,
-                "store_bytes": stats.file_bytes,
+                "odoo": shown(&odoo, context.loopback),
+                "queues": queues(&stats),
+                "oldest_age_s": oldest.unwrap_or(0),
+                "store": {"writable": true, "bytes": stats.file_bytes},
             }))
             .into_response()
         }
         Err(error) => {
-            let body = json!({"status": "down", "version": version, "odoo": odoo, "store": error.to_string()});
+            tracing::error!(%error, "health: the store failed");
+            let body = json!({
+                "status": "down",
+                "version": version,
+                "odoo": shown(&odoo, context.loopback),
+                "store": {"writable": false},
+            });
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }
     }
 }
 
-/// `GET /api/odoo/health`: 200 if Odoo can be reached and written to, else 503; with the reason.
-pub(super) async fn odoo(State(state): State<AppState>) -> Response {
-    let odoo = state.odoo.borrow().clone();
-    let well = odoo.reachable == Some(true) && odoo.blocked.is_none();
-    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(odoo)).into_response()
+/// `GET /api/odoo/health`: 503 while nothing can be sent to Odoo.
+pub(super) async fn odoo(_: Authorized, State(context): State<Shared>) -> Result<Response, ApiError> {
+    let stats = context.app.store.stats().await?;
+    let odoo = context.app.odoo_status.borrow().clone();
+    let status = if is_well(&odoo) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut body = json!(odoo);
+    body["mirror"] = json!(stats.mirror);
+    body["changes"] = stats.changes.into();
+    body["queues"] = json!(queues(&stats));
+    Ok((status, Json(body)).into_response())
+}
+
+/// Whether nothing is known to be wrong; before the first answer nothing is.
+fn is_well(odoo: &OdooStatus) -> bool {
+    odoo.reachable != Some(false) && odoo.blocked.is_none()
+}
+
+/// What went wrong may name machines: that is for those on this one, and for those with a token.
+fn shown(odoo: &OdooStatus, local: bool) -> Value {
+    if local { json!(odoo) } else { json!({"reachable": odoo.reachable, "since": odoo.since, "blocked": odoo.blocked}) }
+}
+
+fn queues(stats: &Stats) -> BTreeMap<JobKind, Value> {
+    let shown = |queue: &QueueStats| json!({"ready": queue.ready, "leased": queue.leased, "parked": queue.parked, "oldest_age_s": oldest_age_s(queue)});
+    stats.queues.iter().map(|(kind, queue)| (*kind, shown(queue))).collect()
+}
+
+fn oldest_age_s(queue: &QueueStats) -> Option<i64> {
+    queue.oldest_ready_age_ms.map(|age| age / 1000)
 }

@@ -1,31 +1,27 @@
-//! `GET /metrics`, for Prometheus. Open on a loopback address, behind a token elsewhere.
+//! `GET /metrics`
 
 use std::time::Duration;
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
+    http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
 
-use super::{ApiError, AppState};
+use super::{Shared, access::Local, error::ApiError};
+use crate::telemetry::Metrics;
 
-pub(super) async fn open(State(state): State<AppState>) -> Result<Response, ApiError> {
-    let stats = state.store.stats().await?;
-    let jobs = stats.queues.iter().flat_map(|(kind, queue)| {
-        [("ready", queue.ready), ("leased", queue.leased), ("parked", queue.parked)]
-            .map(|(name, count)| (kind.as_str(), name, count))
-    });
-    state.metrics.set_jobs(jobs);
-    let depth = stats.queues.values().map(|queue| queue.ready + queue.leased).sum();
-    let oldest = stats.queues.values().filter_map(|queue| queue.oldest_ready_age_ms).max().unwrap_or(0);
-    state.metrics.set_queue(depth, Duration::from_millis(u64::try_from(oldest).unwrap_or(0)));
-    state.metrics.set_odoo_up(state.odoo.borrow().reachable == Some(true));
-    let form = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, form)], state.metrics.render()).into_response())
-}
-
-pub(super) async fn with_token(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
-    state.tokens.check(&headers)?;
-    open(State(state)).await
+/// Renders the metrics. What is a state rather than an event is taken from the store at this moment.
+pub(super) async fn metrics(_: Local, State(context): State<Shared>) -> Result<Response, ApiError> {
+    let (app, stats) = (&context.app, context.app.store.stats().await?);
+    let kinds: Vec<_> = stats.queues.iter().map(|(kind, jobs)| (kind.as_str(), jobs)).collect();
+    app.metrics.set_jobs(kinds.iter().flat_map(|(kind, jobs)| {
+        [("ready", jobs.ready), ("leased", jobs.leased), ("parked", jobs.parked)]
+            .map(|(state, count)| (*kind, state, count))
+    }));
+    let oldest = kinds.iter().filter_map(|(_, jobs)| jobs.oldest_ready_age_ms).max().unwrap_or(0);
+    let depth = kinds.iter().map(|(_, jobs)| jobs.ready + jobs.leased).sum();
+    app.metrics.set_queue(depth, Duration::from_millis(oldest.unsigned_abs()));
+    app.metrics.set_odoo_up(app.odoo_status.borrow().reachable == Some(true));
+    Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], app.metrics.render()).into_response())
 }

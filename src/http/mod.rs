@@ -1,100 +1,81 @@
-//! The HTTP edge: limits, authenticity, durable acceptance, and the read API. `docs/API.md` describes it.
+//! The daemon's own web server: webhooks in, health and metrics, and the read API on the mirror (`docs/API.md`).
 //!
-//! Order of defence: connection cap, header timeout, request timeout, body limit, then authenticity on the raw bytes,
-//! then JSON. A 2xx is sent only after the store has committed.
+//! A request passes, from the outside in: the cap on connections, the limit on the time for headers (`server`), the
+//! limit on the whole request, the catcher of panics, and only then a handler. Every error has one shape (`error`).
+//!
+//! A 2xx to a webhook is sent only after the commit that makes the delivery survive a power cut.
 
-mod answer;
+mod access;
+mod error;
+mod guard;
 mod health;
 mod metrics;
+mod names;
+mod query;
+mod receive;
 mod records;
-mod webhooks;
+mod server;
+#[cfg(test)]
+mod tests;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    http::StatusCode,
+    Router, middleware,
     routing::{get, post},
 };
-use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
-use tokio::{sync::watch, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
-use tower::limit::GlobalConcurrencyLimitLayer;
-use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
 
-pub use answer::ApiError;
-
-use crate::{
-    clock::Clock,
-    config,
-    domain::OdooStatus,
-    sources::{Registry, Tokens},
-    store::Store,
-    telemetry::Metrics,
-};
-
-/// How long requests under way may take after the listener has closed.
-const GRACE: Duration = Duration::from_secs(10);
+use self::health::Probe;
+pub use self::server::{ServeError, serve};
+use crate::{clock::Clock, config::Server, domain::OdooStatus, sources::Registry, store::Store, telemetry::Metrics};
 
 /// What the handlers work with.
 #[derive(Clone)]
 pub struct AppState {
-    /// Inbox and mirror.
+    /// Inbox, outbox and mirror.
     pub store: Store,
-    /// Who may send.
-    pub sources: Arc<Registry>,
-    /// What is counted.
+    /// The sources, and the tokens that open the API.
+    pub registry: Arc<Registry>,
+    /// Counts what happens.
     pub metrics: Arc<Metrics>,
-    /// The time.
+    /// Tells the time.
     pub clock: Clock,
-    /// The connection to Odoo.
-    pub odoo: watch::Receiver<OdooStatus>,
-    /// Who may read.
-    pub tokens: Tokens,
+    /// The connection to Odoo as its owner last saw it.
+    pub odoo_status: watch::Receiver<OdooStatus>,
 }
 
-/// Binds, and serves until `stop`. Returns the address and the task, which ends when the last request has.
-pub async fn serve(
-    config: &config::Server,
-    state: AppState,
-    stop: CancellationToken,
-) -> io::Result<(SocketAddr, JoinHandle<io::Result<()>>)> {
-    let listener = std::net::TcpListener::bind(config.listen)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", config.listen)))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let handle = Handle::new();
-    let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
-    // Without its own timer hyper would wait for slow headers for ever.
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout);
-    let router = router(config, state, address);
-    let task = tokio::spawn(async move { server.serve(router.into_make_service()).await });
-    tokio::spawn(async move {
-        stop.cancelled().await;
-        handle.graceful_shutdown(Some(GRACE));
-    });
-    Ok((address, task))
+/// The state of one server.
+struct Context {
+    app: AppState,
+    body_limit: usize,
+    /// Whether only this machine can reach the server.
+    loopback: bool,
+    probe: Probe,
 }
 
-fn router(config: &config::Server, state: AppState, address: SocketAddr) -> Router {
-    let webhooks = Router::new()
-        .route("/api/webhooks/{source}", post(webhooks::receive).fallback(answer::method_not_allowed))
-        .route("/api/odoo/leads", get(records::leads).post(webhooks::receive_lead).fallback(answer::method_not_allowed))
-        .layer(DefaultBodyLimit::max(config.body_limit));
-    let metrics = if address.ip().is_loopback() { get(metrics::open) } else { get(metrics::with_token) };
+type Shared = Arc<Context>;
+
+fn router(config: &Server, app: AppState) -> Router {
+    let context = Context {
+        app,
+        body_limit: config.body_limit,
+        loopback: config.listen.ip().is_loopback(),
+        probe: Probe::default(),
+    };
     Router::new()
-        .merge(webhooks)
-        .route("/api/odoo/leads/{id}", get(records::lead).fallback(answer::method_not_allowed))
-        .route("/api/odoo/orders", get(records::orders).fallback(answer::method_not_allowed))
-        .route("/api/odoo/orders/{id}", get(records::order).fallback(answer::method_not_allowed))
-        .route("/api/odoo/health", get(health::odoo).fallback(answer::method_not_allowed))
-        .route("/api/health", get(health::daemon).fallback(answer::method_not_allowed))
-        .route("/metrics", metrics.fallback(answer::method_not_allowed))
-        .fallback(answer::not_found)
-        .layer(GlobalConcurrencyLimitLayer::new(config.max_connections))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.request_timeout))
-        .layer(CatchPanicLayer::custom(answer::panicked))
-        .with_state(state)
+        .route("/api/webhooks/{source}", post(receive::webhook))
+        .route("/api/health", get(health::health))
+        .route("/api/odoo/health", get(health::odoo))
+        .route("/api/odoo/leads", get(records::leads).post(receive::leads))
+        .route("/api/odoo/leads/{id}", get(records::lead))
+        .route("/api/odoo/orders", get(records::orders))
+        .route("/api/odoo/orders/{id}", get(records::order))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(middleware::from_fn_with_state(config.request_timeout, guard::in_time))
+        .with_state(Arc::new(context))
 }

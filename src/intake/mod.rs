@@ -108,7 +108,7 @@ mod tests {
         };
         let key = |suffix: &str| format!("web:msg_1:0{suffix}");
         let upsert = (Action::Upsert, key(""));
-        assert_eq!(actions(OrderState::Quotation, false), [upsert.clone()]);
+        assert_eq!(actions(OrderState::Quotation, false), std::slice::from_ref(&upsert));
         assert_eq!(actions(OrderState::Confirmed, false), [upsert.clone(), (Action::Confirm, key(":confirm"))]);
         assert_eq!(actions(OrderState::Cancelled, false), [(Action::Cancel, key(":cancel"))]);
         assert_eq!(actions(OrderState::Cancelled, true), [upsert, (Action::Cancel, key(":cancel"))]);

@@ -60,6 +60,12 @@ pub enum OdooError {
         /// Odoo's own words.
         detail: String,
     },
+    /// Another database answers than at the start, or it has become a neutralised copy: nothing was written.
+    #[error("database {found} answers in place of the one that the daemon connected to, or it was neutralised")]
+    WrongDatabase {
+        /// Its uuid.
+        found: String,
+    },
     /// The user may not do this.
     #[error("Odoo denies access: {message}")]
     Access {
@@ -89,7 +95,7 @@ impl OdooError {
             Self::Unreachable { .. } | Self::Busy { .. } | Self::Conflict { .. } => Class::Temporary,
             Self::NoAnswer { .. } | Self::Garbled { .. } => Class::Ambiguous,
             Self::Access { .. } | Self::Refused { .. } | Self::TooLarge => Class::Permanent,
-            Self::Denied { .. } => Class::Denied,
+            Self::Denied { .. } | Self::WrongDatabase { .. } => Class::Denied,
         }
     }
 

@@ -31,8 +31,8 @@ pub(super) trait Transport: Send + Sync {
     async fn call(&self, call: &Call) -> Result<Value, OdooError>;
 }
 
-/// One server, over HTTP.
-#[derive(Debug, Clone)]
+/// One server, over HTTP. Not printable: the address may hold credentials for a proxy.
+#[derive(Clone)]
 pub(super) struct Server {
     http: reqwest::Client,
     base: Url,

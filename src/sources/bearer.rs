@@ -36,13 +36,11 @@ impl Tokens {
         Ok(self)
     }
 
-    /// Whether there is none, so that nothing can open the API.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Proves that the request carries one of the tokens.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if self.0.is_empty() {
+            return Err(Refusal::Closed);
+        }
         let header = headers.get(AUTHORIZATION).ok_or(Refusal::MissingHeader("authorization"))?;
         let (scheme, token) = header.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("bearer") {
@@ -89,7 +87,7 @@ mod tests {
             assert!(matches!(tokens.check(&headers(bad)), Err(Refusal::BadHeader { .. })), "{bad}");
         }
         assert_eq!(tokens.check(&HeaderMap::new()), Err(Refusal::MissingHeader("authorization")));
-        assert_eq!(Tokens::default().check(&headers("Bearer 0123456789abcdef")), Err(Refusal::BadToken));
+        assert_eq!(Tokens::default().check(&headers("Bearer 0123456789abcdef")), Err(Refusal::Closed));
         assert_eq!(format!("{tokens:?}"), "Tokens(2)");
     }
 

@@ -154,3 +154,6 @@ fn parse(body: &[u8], map: Option<&LeadMap>, defaults: &Defaults) -> Result<Pars
     drafts.iter_mut().for_each(|draft| defaults.fill(draft));
     Ok(Parsed { content: Content::Drafts(drafts), warnings: notes.into_list() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,15 +195,35 @@ impl<'a> Object<'a> {
         Ok(node.string()?.map(|text| node.cut(text, max)))
     }
 
-    /// A text (or whole number) that people wrote and that is of use only whole: what `read` refuses is set aside.
+    /// A text that people wrote and that is of use only whole: what `read` refuses is set aside.
     pub(super) fn whole<T>(
         &mut self,
         key: &'static str,
         expected: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, ParseError> {
+        self.read_whole(key, Node::string, expected, read)
+    }
+
+    /// The same, or a whole number: what is made of digits is often sent as one.
+    pub(super) fn whole_or_integer<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ParseError> {
+        self.read_whole(key, Node::string_or_integer, expected, read)
+    }
+
+    fn read_whole<T>(
+        &mut self,
+        key: &'static str,
+        text_of: fn(&Node<'a>) -> Result<Option<String>, ParseError>,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ParseError> {
         let Some(node) = self.get(key) else { return Ok(None) };
-        let Some(text) = node.string_or_integer()? else { return Ok(None) };
+        let Some(text) = text_of(&node)? else { return Ok(None) };
         let value = read(&text);
         if value.is_none() {
             node.warn(format_args!("expected {expected}: not used as such"));

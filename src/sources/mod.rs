@@ -5,7 +5,7 @@
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
 //!
 //! - `standard_webhooks`, `bearer`: the two proofs of authenticity
-//! - `generic`, `odoo`, `api`: the sources
+//! - `generic`, `odoo`, `api`, `file`: the sources
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one
 
 mod api;
@@ -117,6 +117,9 @@ pub enum Refusal {
     /// No signature fits any configured secret.
     #[error("the signature does not match")]
     BadSignature,
+    /// No token is configured.
+    #[error("the API is closed: no token is configured")]
+    Closed,
     /// The bearer token is none of the configured ones.
     #[error("the bearer token is not known")]
     BadToken,

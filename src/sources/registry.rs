@@ -12,7 +12,10 @@ pub const API: &str = "api";
 pub const FILE: &str = "file";
 
 /// Every source that can receive.
-pub struct Registry(BTreeMap<String, Box<dyn Source>>);
+pub struct Registry {
+    configured: BTreeMap<String, Box<dyn Source>>,
+    api: Api,
+}
 
 /// A source that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -27,30 +30,42 @@ pub struct OpenError {
 
 /// Opens the configured sources and the API's own, which trusts `tokens`.
 pub fn open_all(specs: &[Box<dyn SourceSpec>], tokens: Tokens) -> Result<Registry, OpenError> {
-    let api: Box<dyn Source> = Box::new(Api::new(tokens));
-    let file: Box<dyn Source> = Box::new(File);
-    let mut sources = BTreeMap::from([(API.to_owned(), api), (FILE.to_owned(), file)]);
+    let mut configured = BTreeMap::new();
     for spec in specs {
         let source = spec.open().map_err(|cause| OpenError { source_id: spec.id().to_owned(), cause })?;
-        sources.insert(spec.id().to_owned(), source);
+        configured.insert(spec.id().to_owned(), source);
     }
-    Ok(Registry(sources))
+    Ok(Registry { configured, api: Api::new(tokens) })
 }
 
 impl Registry {
-    /// The configured source of this id, which takes webhooks.
-    pub fn webhook(&self, id: &str) -> Option<&dyn Source> {
-        self.get(id).filter(|source| ![API, FILE].contains(&source.id()))
-    }
-
-    /// The source of this id.
+    /// The source of a stored delivery: a configured one or one of the daemon's own.
     pub fn get(&self, id: &str) -> Option<&dyn Source> {
-        self.0.get(id).map(Box::as_ref)
+        match id {
+            API => Some(&self.api),
+            FILE => Some(&File),
+            _ => self.webhook(id),
+        }
     }
 
-    /// The ids of all sources.
+    /// A configured source, which takes webhooks.
+    pub fn webhook(&self, id: &str) -> Option<&dyn Source> {
+        self.configured.get(id).map(Box::as_ref)
+    }
+
+    /// The API's own source.
+    pub fn api(&self) -> &dyn Source {
+        &self.api
+    }
+
+    /// The tokens that open the API.
+    pub fn tokens(&self) -> &Tokens {
+        self.api.tokens()
+    }
+
+    /// The ids of the configured sources.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.configured.keys().map(String::as_str)
     }
 }
 

@@ -18,7 +18,7 @@ use sha2::Sha256;
 use super::{Inbound, Refusal, Verified};
 use crate::{
     config::{
-        Reader,
+        DAY, MINUTE, Reader, SECOND,
         expect::{duration, one_or_more, secret},
     },
     secret::{SecretError, SecretRef},
@@ -36,9 +36,7 @@ const SVIX: [(&str, &str); 3] = [(ID, "svix-id"), (TIMESTAMP, "svix-timestamp"),
 
 const PREFIX: &str = "whsec_";
 /// What the reference libraries allow.
-const TOLERANCE: Duration = Duration::from_secs(300);
-const LEAST_TOLERANCE: Duration = Duration::from_secs(1);
-const MOST_TOLERANCE: Duration = Duration::from_secs(86_400);
+const TOLERANCE: Duration = MINUTE.saturating_mul(5);
 const MAX_ID: usize = 255;
 /// More signatures than any rotation needs; each costs work.
 const MAX_SIGNATURES: usize = 16;
@@ -51,11 +49,9 @@ impl Key {
     /// Reads a secret: `whsec_` and the base64 of 24 to 64 random bytes.
     pub fn parse(secret: &str) -> Result<Self, SecretError> {
         let fault = |detail: &str| {
-            let hint = format!(
-                "it is `{PREFIX}` and the base64 of 24 to 64 random bytes, such as made by \
-                 `echo {PREFIX}$(openssl rand -base64 32)`"
-            );
-            SecretError::new(detail, hint)
+            let hint =
+                "it is `whsec_` and the base64 of 24 to 64 random bytes: `echo whsec_$(openssl rand -base64 32)`";
+            SecretError::new(format!("the signing secret {detail}"), hint)
         };
         let encoded = secret.strip_prefix(PREFIX).ok_or_else(|| fault("does not start with `whsec_`"))?;
         let bytes = STANDARD.decode(encoded).map_err(|_| fault("is not base64 after `whsec_`"))?;
@@ -94,16 +90,13 @@ pub(super) struct Spec {
 impl Spec {
     pub(super) fn read(section: &mut Reader<'_>) -> Option<Self> {
         let secrets = section.required("secret", one_or_more(secret()));
-        let tolerance = section.or("tolerance", duration(LEAST_TOLERANCE..=MOST_TOLERANCE), TOLERANCE);
+        let tolerance = section.or("tolerance", duration(SECOND..=DAY), TOLERANCE);
         Some(Self { secrets: secrets?, tolerance })
     }
 
     pub(super) fn open(&self) -> Result<Verifier, SecretError> {
-        let keys = self
-            .secrets
-            .iter()
-            .map(|secret| Key::parse(secret.read()?.expose_secret()).map_err(|error| error.at(secret)));
-        Ok(Verifier { keys: keys.collect::<Result<_, _>>()?, tolerance: self.tolerance })
+        let keys = self.secrets.iter().map(|place| Key::parse(place.read()?.expose_secret()).map_err(|e| e.at(place)));
+        Ok(Verifier::new(keys.collect::<Result<_, _>>()?, self.tolerance))
     }
 }
 
@@ -115,6 +108,10 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
+    pub(super) fn new(keys: Vec<Key>, tolerance: Duration) -> Self {
+        Self { keys, tolerance }
+    }
+
     pub(super) fn verify(&self, request: Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal> {
         let Inbound { headers, body } = request;
         let id = header(&headers, ID)?;
@@ -164,4 +161,180 @@ fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Ref
 
 fn bad(header: &'static str, detail: String) -> Refusal {
     Refusal::BadHeader { header, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    // The vector of the specification's reference libraries.
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const BODY: &[u8] = br#"{"test": 2432232314}"#;
+    const VECTOR: [(&str, &str); 3] = [
+        (ID, "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+        (TIMESTAMP, "1614265330"),
+        (SIGNATURE, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+    ];
+    const OTHER: &str = "whsec_b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVy";
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).expect("a time")
+    }
+
+    fn verifier(secrets: &[&str]) -> Verifier {
+        let keys = secrets.iter().map(|secret| Key::parse(secret).expect("a secret")).collect();
+        Verifier::new(keys, TOLERANCE)
+    }
+
+    fn request(headers: &[(&str, &str)], body: &[u8]) -> Inbound {
+        let header = |(name, value): &(&str, &str)| -> (HeaderName, HeaderValue) {
+            (name.parse().expect("a name"), value.parse().expect("a value"))
+        };
+        Inbound { headers: headers.iter().map(header).collect(), body: Bytes::copy_from_slice(body) }
+    }
+
+    /// The vector with one header replaced.
+    fn with(name: &str, value: &str) -> Inbound {
+        request(&VECTOR.map(|(own, vector)| (own, if own == name { value } else { vector })), BODY)
+    }
+
+    fn verify(request: Inbound) -> Result<Verified, Refusal> {
+        verifier(&[SECRET]).verify(request, at(1_614_265_330))
+    }
+
+    #[test]
+    fn the_reference_vector_is_authentic() {
+        let verified = verify(request(&VECTOR, BODY)).expect("authentic");
+        assert_eq!(verified.key(), "msg_p5jXN8AQM9LWM0D4loKWxJek");
+        assert_eq!(verified.body(), BODY);
+        assert_eq!(Key::parse(SECRET).expect("a secret").sign(VECTOR[0].1, at(1_614_265_330), BODY), VECTOR[2].1);
+    }
+
+    #[test]
+    fn svix_names_are_accepted() {
+        let svix = [("svix-id", VECTOR[0].1), ("svix-timestamp", VECTOR[1].1), ("svix-signature", VECTOR[2].1)];
+        assert!(verify(request(&svix, BODY)).is_ok());
+    }
+
+    #[test]
+    fn any_signature_may_fit_any_secret() {
+        let good = VECTOR[2].1;
+        let rotated = verifier(&[OTHER, SECRET]);
+        assert!(rotated.verify(request(&VECTOR, BODY), at(1_614_265_330)).is_ok());
+        for list in [format!("v1a,xxxx {good}"), format!("v1,AAAA {good} v1,!"), format!("v2,{} {good}", &good[3..])] {
+            assert!(verify(with(SIGNATURE, &list)).is_ok(), "{list}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let good = VECTOR[2].1;
+        let other = Key::parse(OTHER).expect("a secret").sign(VECTOR[0].1, at(1_614_265_330), BODY);
+        let truncated = format!("v1,{}", STANDARD.encode(&STANDARD.decode(&good[3..]).expect("base64")[..16]));
+        for bad in
+            ["", "v1", "v1,", &good[3..], &good.replace("v1,", "v1a,"), &good.replace("v1,", "V1,"), &other, &truncated]
+        {
+            assert_eq!(verify(with(SIGNATURE, bad)).map(|_| ()), Err(Refusal::BadSignature), "{bad}");
+        }
+        let changed =
+            [with(ID, "msg_other"), with(TIMESTAMP, "1614265331"), request(&VECTOR, b"{}"), request(&VECTOR, b"")];
+        for request in changed {
+            assert_eq!(verify(request).map(|_| ()), Err(Refusal::BadSignature));
+        }
+        // A signature of "a.b" and "c" must not be one of "a" and "b.c".
+        let key = Key::parse(SECRET).expect("a secret");
+        let signature = key.sign("a", at(1_614_265_330), b"5.x");
+        let shifted = [(ID, "a.1614265330"), (TIMESTAMP, "5"), (SIGNATURE, signature.as_str())];
+        assert!(matches!(verify(request(&shifted, b"x")), Err(Refusal::BadHeader { header: ID, .. })));
+    }
+
+    #[test]
+    fn every_header_is_needed_once_and_in_form() {
+        for missing in [ID, TIMESTAMP, SIGNATURE] {
+            let rest: Vec<_> = VECTOR.into_iter().filter(|(name, _)| *name != missing).collect();
+            assert_eq!(verify(request(&rest, BODY)).map(|_| ()), Err(Refusal::MissingHeader(missing)));
+            let twice: Vec<_> = VECTOR.into_iter().chain([(missing, "2")]).collect();
+            let refusal = verify(request(&twice, BODY)).expect_err("twice");
+            assert!(matches!(refusal, Refusal::BadHeader { header, .. } if header == missing), "{refusal}");
+        }
+        let many = vec!["v1,AAAA"; MAX_SIGNATURES + 1].join(" ");
+        let bad = [
+            (ID, ""),
+            (ID, "a.b"),
+            (ID, &"a".repeat(256)),
+            (ID, "é"),
+            (TIMESTAMP, ""),
+            (TIMESTAMP, "now"),
+            (TIMESTAMP, "1614265330.5"),
+            (TIMESTAMP, "99999999999999999999"),
+            (SIGNATURE, &many),
+        ];
+        for (name, value) in bad {
+            let refusal = verify(with(name, value)).expect_err("bad");
+            assert!(matches!(refusal, Refusal::BadHeader { header, .. } if header == name), "{name}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn the_timestamp_must_be_near() {
+        let sent = 1_614_265_330;
+        for (now, fresh) in [(sent + 300, true), (sent - 300, true), (sent + 301, false), (sent - 301, false)] {
+            let result = verifier(&[SECRET]).verify(request(&VECTOR, BODY), at(now));
+            match result {
+                Ok(_) => assert!(fresh, "{now}"),
+                Err(refusal) => {
+                    let expected = Refusal::Stale { skew_seconds: now - sent, tolerance_seconds: 300, now: at(now) };
+                    assert_eq!((refusal, fresh), (expected, false));
+                }
+            }
+        }
+        let refusal = verifier(&[SECRET]).verify(request(&VECTOR, BODY), at(sent + 400)).expect_err("old");
+        let expected =
+            "the timestamp is 400 s behind this server's clock, which says 2021-02-25T15:08:50Z; 300 s are allowed";
+        assert_eq!(refusal.to_string(), expected);
+        // Wrong signatures learn nothing about the clock.
+        let refusal = verifier(&[OTHER]).verify(request(&VECTOR, BODY), at(0));
+        assert_eq!(refusal.map(|_| ()), Err(Refusal::BadSignature));
+    }
+
+    #[test]
+    fn a_bad_secret_says_what_is_wrong_and_not_what_it_is() {
+        let short = format!("whsec_{}", STANDARD.encode([7; 23]));
+        let long = format!("whsec_{}", STANDARD.encode([7; 65]));
+        for (secret, problem) in [
+            ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "does not start"),
+            ("whsec_M*KQ", "is not base64"),
+            ("whsec_", "has 0 bytes"),
+            (&*short, "has 23 bytes"),
+            (&*long, "has 65 bytes"),
+        ] {
+            let error = Key::parse(secret).expect_err("bad").to_string();
+            assert!(error.contains(problem), "{error}");
+            assert!(secret == PREFIX || !error.contains(secret.trim_start_matches(PREFIX)), "{error}");
+        }
+        assert_eq!(format!("{:?}", Key::parse(SECRET).expect("a secret")), "Key");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_signed_is_authentic(id in "[a-zA-Z0-9_-]{1,255}", time in 0..4_000_000_000i64, body: Vec<u8>) {
+            let signature = Key::parse(SECRET).expect("a secret").sign(&id, at(time), &body);
+            let timestamp = time.to_string();
+            let headers = [(ID, id.as_str()), (TIMESTAMP, &timestamp), (SIGNATURE, &signature)];
+            let verified = verifier(&[OTHER, SECRET]).verify(request(&headers, &body), at(time));
+            prop_assert_eq!(verified.expect("authentic").key, id);
+        }
+
+        #[test]
+        fn no_header_panics(id in "\\PC*", timestamp in "\\PC*", signature in "\\PC*") {
+            let header = |name, value: &String| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?));
+            let headers = [header(ID, &id), header(TIMESTAMP, &timestamp), header(SIGNATURE, &signature)];
+            let request = Inbound { headers: headers.into_iter().flatten().collect(), body: Bytes::new() };
+            prop_assert!(verify(request).is_err());
+        }
+    }
 }

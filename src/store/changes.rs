@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, params};
 
+use serde_json::Value;
+
 use super::{
     Store, StoreError,
     mirror::{self, State},
@@ -51,13 +53,20 @@ fn accept(connection: &Connection, change: &Change, now: i64) -> Result<bool, St
         return Ok(false);
     }
     let state = mirror::state(connection, change.model, change.record_id)?;
-    // Batches overtake each other; `seq` says which change of a record came first.
-    if state.as_ref().is_none_or(|state| state.seq < change.seq) {
-        let next = State { seq: change.seq, deleted: change.removes_record(), updated_at: now };
-        mirror::put(connection, change.model, change.record_id, &change.data, &next)?;
+    if state.is_none_or(|state| is_news(change, &state)) {
+        let (model, id) = (change.model, change.record_id);
+        mirror::put(connection, model, id, &change.data, change.seq, change.removes_record(), now)?;
         mirror::put_names(connection, &change.names)?;
     }
     Ok(true)
+}
+
+/// Batches overtake each other: `seq` says which change of a record came first. A page may have overtaken them all, and
+/// has no `seq`, but what it says was written later.
+fn is_news(change: &Change, state: &State) -> bool {
+    let written = change.data.0.get("write_date").and_then(Value::as_str);
+    let overtaken = written.zip(state.write_date.as_deref()).is_some_and(|(ours, known)| ours < known);
+    state.seq < change.seq && (change.removes_record() || !overtaken)
 }
 
 #[cfg(test)]
@@ -74,6 +83,26 @@ mod tests {
             "record_id": 7, "data": {"id": 7, "city": city, "stage_id": 1}, "names": {"crm.stage": {"1": "New"}},
         }))
         .expect("a change")
+    }
+
+    #[tokio::test]
+    async fn a_change_that_comes_late_does_not_undo_a_newer_page() {
+        let (_folder, store) = store().await;
+        let record = |city: &str, second: u8| json!({"id": 7, "city": city, "write_date": format!("2026-11-21 10:00:0{second}")});
+        let page = serde_json::from_value(json!({"records": [record("page", 5)]})).expect("a page");
+        store.store_page(Model::Lead, page, NOW, None).await.expect("kept");
+        for (seq, event, second, city, deleted) in [
+            (1, "lead.updated", 1, "page", false),
+            (2, "lead.updated", 5, "2", false),
+            // What is deleted stays so, whenever it was written last.
+            (3, "lead.deleted", 1, "3", true),
+        ] {
+            let mut change = change(&seq.to_string(), seq, event, "");
+            change.data = serde_json::from_value(record(&seq.to_string(), second)).expect("a record");
+            assert_eq!(store.accept_changes(vec![change]).await.expect("kept").new, 1, "each is kept");
+            let row = store.mirror_row(Model::Lead, 7).await.expect("read").expect("there");
+            assert_eq!((&row.data.0["city"], row.deleted), (&json!(city), deleted), "{seq}");
+        }
     }
 
     #[tokio::test]

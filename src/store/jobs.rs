@@ -19,11 +19,14 @@ use super::{Binding, Store, StoreError, bindings, deliveries, queries};
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[serde(rename_all = "lowercase")]
         pub enum $name { $($(#[$variant_doc])* $variant,)+ }
 
         impl $name {
+            /// Each of them.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+
             /// Its text.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)+ }
@@ -69,11 +72,6 @@ text_enum! {
         /// An operation into Odoo.
         Push = "push",
     }
-}
-
-impl JobKind {
-    /// All kinds.
-    pub const ALL: [JobKind; 2] = [JobKind::Intake, JobKind::Push];
 }
 
 text_enum! {
@@ -274,11 +272,11 @@ pub struct Attempt {
 
 /// Wakes the workers when there is something for them.
 #[derive(Clone)]
-pub(super) struct Wake(Arc<[watch::Sender<()>; JobKind::ALL.len()]>);
+pub(super) struct Wake(Arc<[watch::Sender<()>]>);
 
 impl Default for Wake {
     fn default() -> Self {
-        Self(Arc::new(JobKind::ALL.map(|_| watch::Sender::new(()))))
+        Self(JobKind::ALL.iter().map(|_| watch::Sender::new(())).collect())
     }
 }
 
@@ -322,7 +320,7 @@ impl Store {
                 Ok(finished)
             })
             .await?;
-        JobKind::ALL.into_iter().for_each(|kind| self.0.wake.wake(kind));
+        JobKind::ALL.iter().for_each(|kind| self.0.wake.wake(*kind));
         Ok(finished)
     }
 
@@ -334,14 +332,14 @@ impl Store {
     /// Makes parked or waiting jobs ready now, their attempts forgotten; returns how many.
     pub async fn retry_jobs(&self, ids: Vec<i64>) -> Result<usize, StoreError> {
         let changed = self.change_each(queries::JOB_RETRY, ids).await?;
-        JobKind::ALL.into_iter().for_each(|kind| self.0.wake.wake(kind));
+        JobKind::ALL.iter().for_each(|kind| self.0.wake.wake(*kind));
         Ok(changed)
     }
 
     /// Gives up parked or waiting jobs; returns how many.
     pub async fn discard_jobs(&self, ids: Vec<i64>) -> Result<usize, StoreError> {
         let changed = self.change_each(queries::JOB_DISCARD, ids).await?;
-        JobKind::ALL.into_iter().for_each(|kind| self.0.wake.wake(kind));
+        JobKind::ALL.iter().for_each(|kind| self.0.wake.wake(*kind));
         Ok(changed)
     }
 
@@ -427,7 +425,7 @@ pub(super) fn insert(
 /// Ready and leased jobs of all kinds.
 pub(super) fn open_count(connection: &Connection) -> rusqlite::Result<u64> {
     let mut open = 0;
-    for kind in JobKind::ALL {
+    for &kind in JobKind::ALL {
         open += count(connection, kind, JobState::Ready)? + count(connection, kind, JobState::Leased)?;
     }
     Ok(open)

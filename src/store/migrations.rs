@@ -8,14 +8,8 @@ const MIGRATIONS: &[&str] = &[include_str!("../../sql/migrations/0001_init.sql")
 
 /// Applies what is missing, each migration in its own transaction together with its number.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
-    let supported = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    let version =
-        |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
-    let found = version(connection)?;
-    if found > supported {
-        return Err(StoreError::TooNew { found, supported });
-    }
-    for number in found..supported {
+    let found = check(connection)?;
+    for number in found..supported() {
         // Another process may be doing the same at this moment: ask again inside the transaction.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if version(&transaction)? == number {
@@ -25,6 +19,20 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// The store's schema; an error if this version does not know it.
+pub(super) fn check(connection: &Connection) -> Result<u32, StoreError> {
+    let (found, supported) = (version(connection)?, supported());
+    if found > supported { Err(StoreError::TooNew { found, supported }) } else { Ok(found) }
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn supported() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -37,7 +45,6 @@ mod tests {
         run(&mut connection).expect("migrated");
         run(&mut connection).expect("nothing to do");
         connection.pragma_update(None, "user_version", 99).expect("set");
-        let supported = u32::try_from(MIGRATIONS.len()).expect("few");
-        assert_eq!(run(&mut connection), Err(StoreError::TooNew { found: 99, supported }));
+        assert_eq!(run(&mut connection), Err(StoreError::TooNew { found: 99, supported: supported() }));
     }
 }

@@ -82,6 +82,8 @@ pub(super) struct State {
     pub(super) seq: i64,
     pub(super) deleted: bool,
     pub(super) updated_at: i64,
+    /// Odoo's, of the content.
+    pub(super) write_date: Option<String>,
 }
 
 impl Store {
@@ -157,10 +159,7 @@ fn store_record(
     let id = record.id().ok_or_else(|| StoreError::BadRow { detail: format!("a {model} without an id") })?;
     let mut query = connection.prepare_cached(queries::MIRROR_STATE)?;
     let known = query
-        .query_row(params![model.as_str(), id], |row| {
-            let hash: Vec<u8> = row.get(0)?;
-            Ok((hash, State { deleted: row.get(1)?, updated_at: row.get(2)?, seq: row.get(3)? }))
-        })
+        .query_row(params![model.as_str(), id], |row| Ok((row.get::<_, Vec<u8>>("hash")?, state_of(row)?)))
         .optional()?;
     let seq = match known {
         // An event overtook this page.
@@ -175,7 +174,7 @@ fn store_record(
             0
         }
     };
-    put(connection, model, id, record, &State { seq, deleted: false, updated_at: now })
+    put(connection, model, id, record, seq, false, now)
 }
 
 fn delete_missing(
@@ -201,11 +200,11 @@ fn delete_missing(
 
 pub(super) fn state(connection: &Connection, model: Model, id: i64) -> rusqlite::Result<Option<State>> {
     let mut query = connection.prepare_cached(queries::MIRROR_STATE)?;
-    query
-        .query_row(params![model.as_str(), id], |row| {
-            Ok(State { deleted: row.get(1)?, updated_at: row.get(2)?, seq: row.get(3)? })
-        })
-        .optional()
+    query.query_row(params![model.as_str(), id], state_of).optional()
+}
+
+fn state_of(row: &Row<'_>) -> rusqlite::Result<State> {
+    Ok(State { deleted: row.get(0)?, updated_at: row.get(1)?, seq: row.get(2)?, write_date: row.get(3)? })
 }
 
 pub(super) fn put(
@@ -213,7 +212,9 @@ pub(super) fn put(
     model: Model,
     id: i64,
     record: &Record,
-    state: &State,
+    seq: i64,
+    deleted: bool,
+    now: i64,
 ) -> Result<(), StoreError> {
     connection.prepare_cached(queries::MIRROR_PUT)?.execute(params![
         model.as_str(),
@@ -221,9 +222,9 @@ pub(super) fn put(
         serde_json::to_string(record)?,
         record.content_hash(),
         record.0.get("write_date").and_then(Value::as_str),
-        state.seq,
-        state.deleted,
-        state.updated_at,
+        seq,
+        deleted,
+        now,
     ])?;
     Ok(())
 }
@@ -316,7 +317,8 @@ type NameCache = HashMap<(&'static str, i64), Option<String>>;
 fn finish_row(connection: &Connection, row: RawRow, cache: &mut NameCache) -> Result<MirrorRow, StoreError> {
     let data: Record = serde_json::from_str(&row.data)?;
     let mut names = Names::new();
-    for (field, value) in &data.0 {
+    let lines = data.0.values().filter_map(Value::as_array).flatten().filter_map(Value::as_object);
+    for (field, value) in lines.flatten().chain(&data.0) {
         let Some(model) = relation_of(field) else {
             continue;
         };
@@ -393,6 +395,17 @@ mod tests {
         ] {
             assert_eq!(ids(&store, vec![filter.clone()]).await, [expected], "{filter:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_order_names_its_products() {
+        let (_folder, store) = store().await;
+        let names = json!({"product.product": {"11": "Desk"}, "crm.tag": {"3": "Web"}});
+        let records = json!([{"id": 1, "tag_ids": [3], "order_line": [{"product_id": 11}, {"product_id": null}]}]);
+        let page: Page = serde_json::from_value(json!({"records": records, "names": names})).expect("a page");
+        let expected = page.names.clone();
+        store.store_page(Model::Order, page, NOW, None).await.expect("kept");
+        assert_eq!(store.mirror_row(Model::Order, 1).await.expect("read").expect("there").names, expected);
     }
 
     #[tokio::test]

@@ -23,10 +23,13 @@ mod retention;
 mod stats;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{
     fs::{self, File, TryLockError},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -50,7 +53,7 @@ use writer::Writer;
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// The SQLite file; its folder must exist.
+    /// The SQLite file. It and its folder are made if they are not there.
     pub path: PathBuf,
     /// The time.
     pub clock: Clock,
@@ -76,6 +79,9 @@ struct Inner {
     lock: Mutex<Option<File>>,
 }
 
+/// Bytes of the write-ahead log that stay on disk when it is empty.
+const LOG_LIMIT: i64 = 16 * 1024 * 1024;
+
 /// How long a connection waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -84,6 +90,8 @@ impl Store {
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         let store = blocking(move || {
             let lock = lock(&options.path)?;
+            // Before SQLite makes it readable by everybody; its other files get the permissions of this one.
+            private_file(&options.path)?;
             Self::open_writable(options, Some(lock))
         })
         .await?;
@@ -106,6 +114,7 @@ impl Store {
         let path = path.to_owned();
         blocking(move || {
             require(&path)?;
+            migrations::check(&connect(&path, OpenFlags::default())?)?;
             let readers = Readers::open(&path, 1)?;
             Ok(Self(Arc::new(Inner {
                 path,
@@ -136,7 +145,7 @@ impl Store {
         })))
     }
 
-    /// Finishes what is waiting to be written and closes the files. Later writes fail with [`StoreError::Closed`].
+    /// Finishes what is waiting to be written and lets go of the lock. Later writes fail with [`StoreError::Closed`].
     pub async fn close(&self) {
         if let Some(writer) = &self.0.writer {
             writer.close().await;
@@ -174,6 +183,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| StoreError::opening(path, error))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // A burst makes the log grow; without a limit it would keep that size for ever.
+    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
@@ -186,13 +197,18 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&name);
-    let file = file.map_err(|error| StoreError::io(Path::new(&name), &error))?;
+    let file = private_file(Path::new(&name))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(StoreError::io(Path::new(&name), &error)),
     }
+}
+
+/// Opens a file that only its owner may read, making it if needed: the store is full of people's data.
+fn private_file(path: &Path) -> Result<File, StoreError> {
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path);
+    file.map_err(|error| StoreError::io(path, &error))
 }
 
 fn require(path: &Path) -> Result<(), StoreError> {

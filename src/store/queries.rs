@@ -22,7 +22,6 @@ pub(super) const JOB_RETRY: &str = include_str!("../../sql/job/retry.sql");
 pub(super) const META_DELETE: &str = include_str!("../../sql/meta/delete.sql");
 pub(super) const META_GET: &str = include_str!("../../sql/meta/get.sql");
 pub(super) const META_SET: &str = include_str!("../../sql/meta/set.sql");
-pub(super) const MIRROR_COUNT: &str = include_str!("../../sql/mirror/count.sql");
 pub(super) const MIRROR_DELETE: &str = include_str!("../../sql/mirror/delete.sql");
 pub(super) const MIRROR_GET: &str = include_str!("../../sql/mirror/get.sql");
 pub(super) const MIRROR_GET_NAME: &str = include_str!("../../sql/mirror/get_name.sql");
@@ -68,7 +67,6 @@ mod tests {
         ("meta/delete.sql", META_DELETE),
         ("meta/get.sql", META_GET),
         ("meta/set.sql", META_SET),
-        ("mirror/count.sql", MIRROR_COUNT),
         ("mirror/delete.sql", MIRROR_DELETE),
         ("mirror/get.sql", MIRROR_GET),
         ("mirror/get_name.sql", MIRROR_GET_NAME),

@@ -45,7 +45,7 @@ impl Store {
             let tally = tally(connection)?;
             let count = |kind: &str, state: &str| tally.get(&(kind.to_owned(), state.to_owned())).copied().unwrap_or(0);
             let mut queues = BTreeMap::new();
-            for kind in JobKind::ALL {
+            for &kind in JobKind::ALL {
                 let oldest: Option<i64> =
                     connection.prepare_cached(queries::STATS_OLDEST)?.query_row([kind], |row| row.get(0))?;
                 let of = |state: JobState| count(kind.as_str(), state.as_str());
@@ -61,9 +61,7 @@ impl Store {
             }
             let mut mirror = BTreeMap::new();
             for model in Model::MIRRORED {
-                let mut query = connection.prepare_cached(queries::MIRROR_COUNT)?;
-                let count: i64 = query.query_row([model.as_str()], |row| row.get(0))?;
-                mirror.insert(model, count.unsigned_abs());
+                mirror.insert(model, count("mirror", model.as_str()));
             }
             Ok(Stats { queues, deliveries: count("delivery", ""), changes: count("change", ""), mirror, file_bytes })
         })

@@ -45,7 +45,7 @@ impl Writer {
             let result = connection.and_then(|connection| in_savepoint(connection, write));
             Box::new(move |committed| {
                 // A caller that has gone away does not need the answer.
-                let _ = reply.send(committed.and(result));
+                let _ = reply.send(result.and_then(|value| committed.map(|()| value)));
             })
         });
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)?;
@@ -70,16 +70,9 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Work>) {
         let mut done = Vec::with_capacity(group.len());
         let committed = match connection.execute_batch("BEGIN IMMEDIATE") {
             Ok(()) => {
-                done.extend(group.drain(..).map(|work| {
-                    // A full disk makes SQLite end the whole transaction; the rest of its group must not slip out of it.
-                    let ended = connection.is_autocommit();
-                    work(if ended { Err(StoreError::DiskFull) } else { Ok(connection) })
-                }));
-                connection.execute_batch("COMMIT").map_err(|error| {
-                    // After a failed commit the transaction may be open still.
-                    let _ = connection.execute_batch("ROLLBACK");
-                    StoreError::from(error)
-                })
+                // The rest of a group whose transaction has ended must not slip out of it.
+                done.extend(group.drain(..).map(|work| work(still_open(connection).map(|()| connection))));
+                still_open(connection).and_then(|()| commit(connection))
             }
             Err(error) => {
                 let error = StoreError::from(error);
@@ -94,6 +87,22 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Work>) {
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
+/// A full disk makes SQLite end the whole transaction, not only the write that met it.
+fn still_open(connection: &Connection) -> Result<(), StoreError> {
+    if connection.is_autocommit() {
+        return Err(StoreError::Sqlite { detail: "a write beside this one failed and took it along".to_owned() });
+    }
+    Ok(())
+}
+
+fn commit(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch("COMMIT").map_err(|error| {
+        // After a failed commit the transaction may be open still.
+        let _ = connection.execute_batch("ROLLBACK");
+        StoreError::from(error)
+    })
+}
+
 /// Runs one write so that its failure, even a panic, leaves the rest of the group alone.
 fn in_savepoint<T>(
     connection: &Connection,
@@ -103,6 +112,9 @@ fn in_savepoint<T>(
     let result = catch_unwind(AssertUnwindSafe(|| write(connection)))
         .unwrap_or_else(|_| Err(StoreError::Sqlite { detail: "internal error: a write panicked".to_owned() }));
     if result.is_err() {
+        if connection.is_autocommit() {
+            return result;
+        }
         connection.prepare_cached("ROLLBACK TO one")?.execute([])?;
     }
     connection.prepare_cached("RELEASE one")?.execute([])?;

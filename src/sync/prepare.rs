@@ -106,6 +106,7 @@ impl<'a> Preparer<'a> {
                     values.insert(field.clone(), value);
                     customer = create;
                 }
+                FieldValue::Lookup(lookup) if self.is_unneeded(lookup) => {}
                 FieldValue::Lookup(lookup) => match self.id(lookup) {
                     Ok(id) => {
                         values.insert(field.clone(), id.into());
@@ -147,11 +148,15 @@ impl<'a> Preparer<'a> {
         Ok(Prepared { customer, operation })
     }
 
+    fn is_unneeded(&self, lookup: &Lookup) -> bool {
+        self.answers.lookups.get(lookup) == Some(&Resolved::Unneeded)
+    }
+
     fn id(&self, lookup: &Lookup) -> Result<i64, String> {
         match self.answers.lookups.get(lookup) {
             Some(Resolved::Id(id)) => Ok(*id),
             Some(Resolved::Missing(reason)) => Err(reason.clone()),
-            None => Err(format!("{lookup:?} was not looked up")),
+            Some(Resolved::Unneeded) | None => Err(format!("{lookup:?} was not looked up")),
         }
     }
 

@@ -55,7 +55,8 @@ pub async fn run<H: Handler>(store: &Store, handler: &H, clock: &Clock, cancel: 
         let mut added = store.job_added(H::KIND);
         match run_batch(store, handler, clock).await {
             Ok(0) => {
-                let wait = until_next(store, H::KIND, clock).await;
+                let due = store.next_due(H::KIND).await.unwrap_or(None);
+                let wait = until_next(due, clock.now_ms());
                 tokio::select! {
                     () = cancel.cancelled() => return,
                     _ = added.changed() => {}
@@ -106,11 +107,11 @@ pub async fn run_batch<H: Handler>(
     Ok(count)
 }
 
-async fn until_next(store: &Store, kind: JobKind, clock: &Clock) -> Duration {
-    match store.next_due(kind).await {
-        Ok(Some(due)) => Duration::from_millis(u64::try_from(due - clock.now_ms()).unwrap_or(0)).min(POLL),
-        _ => POLL,
-    }
+/// How long to sleep after a claim that gave nothing, when the next job is due at `due`. One that is due already waits
+/// behind another job of its record: asking for it again at once would never end.
+fn until_next(due: Option<i64>, now: i64) -> Duration {
+    let wait = due.and_then(|due| u64::try_from(due - now).ok()).filter(|wait| *wait > 0);
+    wait.map_or(POLL, Duration::from_millis).min(POLL)
 }
 
 /// The outcome of a failed attempt: another one later, or parked when there were too many.
@@ -122,4 +123,22 @@ pub fn try_again(job: &Job, clock: &Clock, retry_after: Option<Duration>, error:
     let wait = retry::delay(attempt, retry_after, rand::random());
     let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     Outcome::Retry { not_before: clock.now_ms().saturating_add(wait_ms), error: error.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_is_due_but_held_back_is_not_asked_for_all_the_time() {
+        for (due, expected) in [
+            (None, POLL),
+            (Some(0), POLL),
+            (Some(1_000), POLL),
+            (Some(1_250), Duration::from_millis(250)),
+            (Some(9_000), POLL),
+        ] {
+            assert_eq!(until_next(due, 1_000), expected, "{due:?}");
+        }
+    }
 }

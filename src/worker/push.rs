@@ -142,9 +142,10 @@ impl PushHandler {
     /// Being unreachable is nobody's fault and burns no attempt.
     fn after_failure(&self, job: &Job, error: &OdooError) -> Outcome {
         match error {
-            OdooError::Unreachable { .. } | OdooError::Busy { .. } | OdooError::Denied { .. } => {
-                self.release(&error.to_string())
-            }
+            OdooError::Unreachable { .. }
+            | OdooError::Busy { .. }
+            | OdooError::Denied { .. }
+            | OdooError::WrongDatabase { .. } => self.release(&error.to_string()),
             _ => try_again(job, &self.clock, None, &error.to_string()),
         }
     }

@@ -129,9 +129,14 @@ async fn a_currency_picks_its_price_list() {
     let list = admin.create("product.pricelist", json!({"name": "Saudi", "currency_id": sar})).await;
     let mut daemon = Daemon::configure(server, &database, "");
     daemon.start_connected().await;
+    // The company's own currency needs no price list.
+    let own =
+        database.sql("select c.name from res_company b join res_currency c on c.id = b.currency_id where b.id = 1");
+    daemon.send("m0", &order("S-0", json!({ "currency": own }))).await;
     daemon.send("m1", &order("S-1", json!({"currency": "SAR"}))).await;
     daemon.send("m2", &order("S-2", json!({"currency": "XXX"}))).await;
     daemon.drained().await;
+    assert_eq!(admin.search("sale.order", json!([["client_order_ref", "=", "S-0"]])).await.len(), 1);
     let id = admin.search("sale.order", json!([["client_order_ref", "=", "S-1"]])).await[0];
     assert_eq!(admin.read("sale.order", id, &["pricelist_id"]).await["pricelist_id"], list);
     let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]).to_string();

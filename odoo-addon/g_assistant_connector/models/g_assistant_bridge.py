@@ -23,7 +23,7 @@ class Bridge(models.AbstractModel):
     def hello(self):
         self._check_daemon()
         mirror = self.env["g_assistant.mirror"]
-        params = self.env["ir.config_parameter"].sudo()
+        uuid, neutralized = self._database()
         module = (
             self.env["ir.module.module"]
             .sudo()
@@ -35,8 +35,8 @@ class Bridge(models.AbstractModel):
                 # Odoo puts the series before the addon's own version.
                 "addon": ".".join(module.installed_version.split(".")[-3:]),
                 "series": release.series,
-                "database": params.get_param("database.uuid"),
-                "neutralized": bool(params.get_param("database.is_neutralized")),
+                "database": uuid,
+                "neutralized": neutralized,
                 "time": fields.Datetime.to_string(fields.Datetime.now()),
                 "pending_events": self._count_pending(),
                 "phonenumbers": importlib.util.find_spec("phonenumbers") is not None,
@@ -45,8 +45,12 @@ class Bridge(models.AbstractModel):
         )
 
     @api.model
-    def apply(self, ops):
+    def apply(self, ops, database=None):
         self._check_daemon()
+        uuid, neutralized = self._database()
+        if database and (neutralized or database != uuid):
+            # Not an error of any operation: the daemon keeps all of them and stops.
+            return json.dumps({"wrong_database": uuid, "neutralized": neutralized})
         try:
             operations = json.loads(ops)
         except ValueError as error:
@@ -95,6 +99,20 @@ class Bridge(models.AbstractModel):
         )
         events._mark_delivered()
         return json.dumps({"acked": len(events)})
+
+    @api.model
+    def _database(self):
+        """Which database this is, and whether it is neutralised.
+
+        Read from the table: a restored copy must be recognised before Odoo's caches
+        have noticed that they belong to another database.
+        """
+        self.env.cr.execute(
+            "SELECT key, value FROM ir_config_parameter"
+            " WHERE key IN ('database.uuid', 'database.is_neutralized')"
+        )
+        values = dict(self.env.cr.fetchall())
+        return values.get("database.uuid"), bool(values.get("database.is_neutralized"))
 
     @api.model
     def _count_pending(self):

@@ -2,6 +2,7 @@ from . import test_apply
 from . import test_bindings
 from . import test_capture
 from . import test_events
+from . import test_guard
 from . import test_merge
 from . import test_order
 from . import test_pull

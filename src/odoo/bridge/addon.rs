@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{BridgeInfo, DatabaseState, Events, fields_of_all};
+use super::{BridgeInfo, DatabaseState, Events, fields_of_all, missing_of};
 use crate::{
     domain::{Model, OpResult, Page},
     odoo::{Applied, Call, Client, FieldMap, OdooError, ReadyOperation, client::unexpected, transport},
@@ -22,6 +22,8 @@ const MAX_OPERATIONS: usize = 500;
 pub struct AddonBridge {
     pub(super) client: Client,
     pub(super) info: BridgeInfo,
+    /// The database of the first answer: operations are for no other.
+    database: Option<String>,
     fields: HashMap<Model, FieldMap>,
 }
 
@@ -42,6 +44,14 @@ struct Hello {
     pending_events: u64,
     phonenumbers: bool,
     fields: HashMap<Model, Vec<String>>,
+}
+
+/// What `apply` answers.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Results(Vec<OpResult>),
+    WrongDatabase { wrong_database: Option<String> },
 }
 
 impl AddonBridge {
@@ -67,23 +77,29 @@ impl AddonBridge {
             return Err(OdooError::Refused { kind: "Protocol".to_owned(), message });
         }
         let fields = fields_of_all(&client).await?;
-        let missing = fields.iter().map(|(model, fields)| (*model, fields.missing.clone())).collect();
         let info = BridgeInfo {
             addon: Some(hello.addon),
             pending_events: Some(hello.pending_events),
             phonenumbers: Some(hello.phonenumbers),
             fields: hello.fields,
-            missing,
+            missing: missing_of(&fields),
         };
-        Ok(Found::Addon(Box::new(Self { client, info, fields })))
+        Ok(Found::Addon(Box::new(Self { client, info, database: hello.database, fields })))
     }
 
     pub(super) async fn apply(&self, operations: &[ReadyOperation]) -> Result<Vec<Applied>, OdooError> {
         let mut applied = Vec::with_capacity(operations.len());
         for batch in operations.chunks(MAX_OPERATIONS) {
             let fitted: Vec<ReadyOperation> = batch.iter().map(|operation| self.fit(operation)).collect();
-            let call = bridge_call("apply").arg("ops", json!(fitted).to_string());
-            let results: Vec<OpResult> = answer(&self.client, call).await?;
+            let call = bridge_call("apply")
+                .arg("ops", json!(fitted).to_string())
+                .arg("database", self.database.clone().map_or(Value::Bool(false), Value::String));
+            let results = match answer(&self.client, call).await? {
+                Answer::Results(results) => results,
+                Answer::WrongDatabase { wrong_database } => {
+                    return Err(OdooError::WrongDatabase { found: wrong_database.unwrap_or_default() });
+                }
+            };
             if results.len() != batch.len() {
                 return Err(unexpected("apply"));
             }

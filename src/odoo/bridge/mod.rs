@@ -41,7 +41,7 @@ pub struct BridgeInfo {
     pub phonenumbers: Option<bool>,
     /// What `pull` carries.
     pub fields: HashMap<Model, Vec<String>>,
-    /// What the mirror wants and this database does not have.
+    /// What the mirror wants and this database does not have; only models that lack something.
     pub missing: HashMap<Model, Vec<String>>,
 }
 
@@ -128,6 +128,12 @@ impl Bridge {
             Self::Plain(bridge) => bridge.guard().await,
         }
     }
+}
+
+/// What the mirror wants and the database does not have.
+fn missing_of(fields: &HashMap<Model, FieldMap>) -> HashMap<Model, Vec<String>> {
+    let lacking = fields.iter().filter(|(_, fields)| !fields.missing.is_empty());
+    lacking.map(|(model, fields)| (*model, fields.missing.clone())).collect()
 }
 
 /// The fields of every model that exists here.

@@ -35,6 +35,8 @@ pub enum Resolved {
     Id(i64),
     /// Not there, or ambiguous: the reason, for people.
     Missing(String),
+    /// Not there, and not needed: the field is left to Odoo.
+    Unneeded,
 }
 
 /// Resolves lookups against one database.
@@ -44,12 +46,18 @@ pub struct Resolver {
     /// Held for moments only, never while Odoo is asked.
     cache: Mutex<HashMap<Lookup, (i64, Instant)>>,
     partner_fields: tokio::sync::OnceCell<partners::Fields>,
+    company_currency: tokio::sync::OnceCell<String>,
 }
 
 impl Resolver {
     /// A resolver with an empty cache.
     pub fn new(client: Client) -> Self {
-        Self { client, cache: Mutex::default(), partner_fields: tokio::sync::OnceCell::new() }
+        Self {
+            client,
+            cache: Mutex::default(),
+            partner_fields: tokio::sync::OnceCell::new(),
+            company_currency: tokio::sync::OnceCell::new(),
+        }
     }
 
     /// Resolves all of them. Every lookup of the input is a key of the result.
@@ -69,8 +77,37 @@ impl Resolver {
                 resolved.extend(lookups.iter().map(|&lookup| lookup.clone()).zip(answers));
             }
         }
+        self.spare_company_currency(&mut resolved).await?;
         self.remember(&resolved);
         Ok(resolved)
+    }
+
+    /// Odoo has no price lists until that feature is switched on, and needs none for the company's own currency.
+    async fn spare_company_currency(&self, resolved: &mut HashMap<Lookup, Resolved>) -> Result<(), OdooError> {
+        for (lookup, answer) in resolved {
+            if let (Lookup::Currency(code), Resolved::Missing(_)) = (lookup, &*answer) {
+                let own = self.company_currency.get_or_try_init(|| self.ask_company_currency()).await?;
+                if own.eq_ignore_ascii_case(code) {
+                    *answer = Resolved::Unneeded;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The code of the currency of the company that the daemon works in.
+    async fn ask_company_currency(&self) -> Result<String, OdooError> {
+        let user = vec![self.client.info().uid];
+        let company = match self.client.company() {
+            Some(company) => company,
+            None => {
+                let users = self.client.read("res.users", user, &["company_id".to_owned()]).await?;
+                users.first().and_then(|user| user.get("company_id")?.get(0)?.as_i64()).unwrap_or_default()
+            }
+        };
+        let companies = self.client.read("res.company", vec![company], &["currency_id".to_owned()]).await?;
+        let name = companies.first().and_then(|company| company.get("currency_id")?.get(1)?.as_str());
+        Ok(name.unwrap_or_default().to_owned())
     }
 
     /// Finds existing customers, in the order of the drafts; `None` where there is no match.

@@ -28,6 +28,12 @@ pub(super) fn read(root: &Node<'_>) -> Result<Vec<Draft>, ParseError> {
     Ok(drafts)
 }
 
+/// Reads the documented body, or a lead that stands alone.
+pub(super) fn read_or_lead(root: &Node<'_>) -> Result<Vec<Draft>, ParseError> {
+    let documented = ["lead", "leads", "order", "orders", "data"].iter().any(|key| root.value.get(key).is_some());
+    if documented { read(root) } else { Ok(vec![lead_draft(root)?]) }
+}
+
 fn named(body: &mut Object<'_>) -> Result<Vec<Draft>, ParseError> {
     let parts: [(&str, Kind, bool); 4] = [
         ("lead", lead_draft, false),

@@ -20,7 +20,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::{BridgeInfo, DatabaseState, fields_of_all};
+use super::{BridgeInfo, DatabaseState, fields_of_all, missing_of};
 use crate::{
     domain::{Action, Model, OpError, OpResult, OpStatus},
     odoo::{Applied, Call, Class, Client, FieldMap, OdooError, ReadyOperation, Search, client::unexpected},
@@ -67,13 +67,12 @@ impl PlainBridge {
             Some(company) => Some(company),
             None => default_company(&client).await?,
         };
-        let mut info = BridgeInfo::default();
+        let mut info = BridgeInfo { missing: missing_of(&fields), ..BridgeInfo::default() };
         for model in Model::MIRRORED {
             if let Some(fields) = fields.get(&model) {
                 // Asked now, so that a user without rights is found out before there is work to lose.
                 client.search_count(model.as_str(), json!([["id", "=", 0]])).await?;
                 info.fields.insert(model, fields.readable.clone());
-                info.missing.insert(model, fields.missing.clone());
             }
         }
         Ok(Self { client, info, fields, company, sees_external_ids: AtomicBool::new(true) })

@@ -135,7 +135,6 @@ impl PlainBridge {
                 .iter()
                 .map(|field| (field.clone(), written_form(fields, field, &plan.new[field.as_str()], lines)))
                 .collect();
-            // Keys of a map are in order, so equal values have equal text.
             let key = (operation.model, operation.silent, json!(values).to_string());
             writes.entry(key).or_insert_with(|| (values, Vec::new())).1.push(plan);
         }
@@ -233,6 +232,9 @@ impl Plan {
                 Decision::Keep => kept.push(field.clone()),
             }
         }
+        // In one order for all records, so that equal writes are recognised.
+        write.sort();
+        kept.sort();
         Self { position, id, new, now, write, kept }
     }
 

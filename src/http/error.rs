@@ -1,0 +1,115 @@
+//! The one shape of every error: `{"error": {"code": "…", "message": "…", "hint": "…"}}`. `docs/API.md` lists the codes.
+
+use axum::{
+    Json,
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    sources::{ParseError, Refusal},
+    store::StoreError,
+};
+
+/// Seconds after which a sender should try again when the store is full or down.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
+
+/// An error as a client sees it.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub message: String,
+    pub hint: &'static str,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>, hint: &'static str) -> Self {
+        Self { status, code, message: message.into(), hint }
+    }
+
+    pub(super) fn body(&self) -> Value {
+        json!({"error": {"code": self.code, "message": self.message, "hint": self.hint}})
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body())).into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if self.code == "unauthorized" {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        const SIGNING: &str = "requests are signed by Standard Webhooks: see docs/lead-schema.md";
+        const TOKEN: &str = "send the header `Authorization: Bearer <token>` with a token of `server.tokens`";
+        let (status, code, hint) = match &refusal {
+            Refusal::Closed => (StatusCode::FORBIDDEN, "api_closed", "set `server.tokens` in the configuration"),
+            Refusal::BadToken
+            | Refusal::MissingHeader("authorization")
+            | Refusal::BadHeader { header: "authorization", .. } => (StatusCode::UNAUTHORIZED, "unauthorized", TOKEN),
+            Refusal::MissingHeader(_) => (StatusCode::UNAUTHORIZED, "missing_header", SIGNING),
+            Refusal::BadHeader { .. } => (StatusCode::UNAUTHORIZED, "bad_header", SIGNING),
+            Refusal::BadSignature => (
+                StatusCode::UNAUTHORIZED,
+                "signature_mismatch",
+                "sign the raw body as it is sent, with the secret of this source",
+            ),
+            Refusal::Stale { .. } => (
+                StatusCode::UNAUTHORIZED,
+                "timestamp_out_of_tolerance",
+                "set both clocks by NTP, and sign each attempt anew; `tolerance` of the source is the limit",
+            ),
+        };
+        Self::new(status, code, refusal.to_string(), hint)
+    }
+}
+
+impl From<&ParseError> for ApiError {
+    fn from(error: &ParseError) -> Self {
+        let (status, code) = match error {
+            ParseError::NotJson(_) => (StatusCode::BAD_REQUEST, "not_json"),
+            ParseError::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body"),
+        };
+        Self::new(status, code, error.to_string(), "docs/lead-schema.md describes the body")
+    }
+}
+
+impl From<StoreError> for ApiError {
+    /// Clients are told what to do, the log is told what happened.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store refused a request");
+        const LATER: &str = "nothing was kept: send it again later";
+        match error {
+            StoreError::QueueFull { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "queue_full", "too much is waiting for Odoo", LATER)
+            }
+            error if error.is_temporary() => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "the store cannot take it now", LATER)
+            }
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store_failed", "the store failed", LATER),
+        }
+    }
+}
+
+/// Whatever is not in the router.
+pub(super) async fn no_such_path(uri: Uri) -> ApiError {
+    let path: String = uri.path().chars().take(200).collect();
+    let message = format!("there is nothing at `{path}`");
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", message, "docs/API.md lists every path")
+}
+
+/// A path that is there, with another method. The router adds the header `Allow`.
+pub(super) async fn no_such_method(method: Method) -> ApiError {
+    let message = format!("`{method}` is not possible here");
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, "see the header `Allow`")
+}

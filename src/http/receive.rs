@@ -1,0 +1,189 @@
+//! A delivery, from its first byte to its answer:
+//!
+//! 1. the body is read up to the limit and kept as it is
+//! 2. the source verifies it, then parses it
+//! 3. one transaction keeps it together with its intake job and its answer
+//! 4. only then it is answered; the same delivery again gets the same answer and makes no work
+//!
+//! What is authentic but not understood is kept too, with a parked job: once the map is corrected, it can be retried.
+
+use axum::{
+    Json,
+    body::{Body, Bytes, HttpBody},
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{AppState, Context, Shared, access::Authorized, error::ApiError};
+use crate::{
+    domain::ChangeBatch,
+    sources::{Content, Inbound, ParseError, Source, Verified},
+    store::{Accepted, Lane, NewDelivery, Reply},
+    sync::backend::DATABASE_KEY,
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("x-replayed");
+
+/// `POST /api/webhooks/{source}`
+pub(super) async fn webhook(
+    State(context): State<Shared>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let source = id.ok().and_then(|Path(id)| context.app.registry.webhook(&id));
+    let Some(source) = source else {
+        let hint = "the last part of the path is the name behind `sources.` in the configuration";
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "unknown_source", "there is no such source", hint));
+    };
+    receive(&context, source, request).await
+}
+
+/// `POST /api/odoo/leads`
+pub(super) async fn leads(
+    _: Authorized,
+    State(context): State<Shared>,
+    mut request: Request,
+) -> Result<Response, ApiError> {
+    if let Ok(unique) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
+        request.headers_mut().entry(IDEMPOTENCY_KEY).or_insert(unique);
+    }
+    receive(&context, context.app.registry.api(), request).await
+}
+
+/// What was done with a delivery, as the metrics count it, and its answer.
+type Answer = (&'static str, Response);
+
+async fn receive(context: &Context, source: &dyn Source, request: Request) -> Result<Response, ApiError> {
+    let answer = answer(context, source, request).await;
+    let result = match &answer {
+        Ok((result, _)) => result,
+        Err(error) => error.code,
+    };
+    context.app.metrics.delivery(source.id(), result);
+    tracing::info!(source = source.id(), result, "delivery");
+    answer.map(|(_, response)| response)
+}
+
+async fn answer(context: &Context, source: &dyn Source, request: Request) -> Result<Answer, ApiError> {
+    let app = &context.app;
+    let inbound = read(request, context.body_limit).await?;
+    let content_type = text_of(&inbound.headers, header::CONTENT_TYPE);
+    let verified = source.verify(inbound, app.clock.now())?;
+    match source.parse(verified.body()) {
+        Ok(parsed) => match parsed.content {
+            Content::Drafts(drafts) => {
+                accept(app, new_delivery(app, source, &verified, content_type), drafts.len(), &parsed.warnings).await
+            }
+            Content::Changes(batch) => accept_changes(app, batch).await,
+        },
+        Err(error) if source.sender_keeps() => Err(ApiError::from(&error)),
+        Err(error) => reject(app, new_delivery(app, source, &verified, content_type), &error).await,
+    }
+}
+
+/// Keeps leads and orders with the job that works on them.
+async fn accept(app: &AppState, delivery: NewDelivery, items: usize, warnings: &[String]) -> Result<Answer, ApiError> {
+    let body = json!({"status": "accepted", "items": items, "warnings": warnings});
+    let reply = Reply { status: StatusCode::ACCEPTED.as_u16(), body: body.to_string() };
+    let accepted = app.store.accept(delivery, Lane::Live, reply.clone()).await?;
+    Ok(reply_to("accepted", accepted, reply))
+}
+
+/// Keeps what was not understood.
+async fn reject(app: &AppState, delivery: NewDelivery, error: &ParseError) -> Result<Answer, ApiError> {
+    let told = ApiError {
+        hint: "the delivery is kept: once the source's configuration is corrected, its job can be retried; \
+               what must change at the sender is to be sent under a new id",
+        ..ApiError::from(error)
+    };
+    let reply = Reply { status: told.status.as_u16(), body: told.body().to_string() };
+    let accepted = app.store.reject(delivery, error.to_string(), reply.clone()).await?;
+    Ok(reply_to("rejected", accepted, reply))
+}
+
+/// Keeps Odoo's changes and applies them to the mirror. A repeated batch is recognised change by change.
+async fn accept_changes(app: &AppState, batch: ChangeBatch) -> Result<Answer, ApiError> {
+    if let Some(known) = app.store.meta_get(DATABASE_KEY).await?
+        && batch.database.as_ref() != Some(&known)
+    {
+        let message = "these changes come from another database than the one that this daemon belongs to";
+        let hint = "a copy of a database must not feed the daemon of the original: clear the address in its settings";
+        return Err(ApiError::new(StatusCode::CONFLICT, "wrong_database", message, hint));
+    }
+    let stored = app.store.accept_changes(batch.events).await?;
+    app.metrics.changes("webhook", u64::try_from(stored.new).unwrap_or(u64::MAX));
+    let body = json!({"status": "stored", "new": stored.new, "known": stored.known});
+    Ok(("stored", Json(body).into_response()))
+}
+
+/// The answer to a delivery that is in the store: its own or, if it was there before, the one it got then.
+fn reply_to(result: &'static str, accepted: Accepted, own: Reply) -> Answer {
+    let (reply, replayed) = accepted.duplicate.map_or((own, false), |first| (first, true));
+    // Only its number is known after the commit.
+    let mut body: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    body["delivery"] = accepted.id.into();
+    let status = match StatusCode::from_u16(reply.status) {
+        Ok(StatusCode::ACCEPTED) if replayed => StatusCode::OK,
+        status => status.unwrap_or(StatusCode::OK),
+    };
+    let mut response = (status, Json(body)).into_response();
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    (if replayed { "duplicate" } else { result }, response)
+}
+
+fn new_delivery(app: &AppState, source: &dyn Source, verified: &Verified, content_type: Option<String>) -> NewDelivery {
+    NewDelivery {
+        source: source.id().to_owned(),
+        key: verified.key().to_owned(),
+        received_at: app.clock.now_ms(),
+        content_type,
+        body: verified.body().to_vec(),
+    }
+}
+
+/// Reads the whole body, as long as it is within the limit: whatever its headers claim, no more is kept in memory.
+async fn read(request: Request, limit: usize) -> Result<Inbound, ApiError> {
+    let (parts, body) = request.into_parts();
+    let encoding = text_of(&parts.headers, header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        let hint = "send the body as it is, without `Content-Encoding`";
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "encoded_body",
+            "compressed bodies are not read",
+            hint,
+        ));
+    }
+    let too_large = || {
+        let message = format!("the body has more than {limit} bytes");
+        let hint = "send fewer leads or orders at a time; `server.body_limit` is the limit";
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message, hint)
+    };
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    let mut chunks = Body::into_data_stream(body);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| {
+            let hint = "the connection broke: send it again";
+            ApiError::new(StatusCode::BAD_REQUEST, "incomplete_body", "the body ended early", hint)
+        })?;
+        if chunk.len() > limit - bytes.len() {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Inbound { headers: parts.headers, body: Bytes::from(bytes) })
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
