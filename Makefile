@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh Debian or Ubuntu machine with Rust:
+# Two commands do everything on a fresh Debian machine with Rust:
 #   make demo    the main job, live, on a real Odoo 19 (ONCE=1: check and exit)
 #   make test    every test, on a real Odoo 19
 
@@ -25,7 +25,7 @@ check: ## Formatting and lints
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 unit: ## Tests without Odoo
-	$(CARGO) test --locked --lib --bins
+	$(CARGO) test --locked --lib --bins --test architecture
 
 integration: build ## The daemon against the real Odoo, crashes included
 	$(CARGO) test --locked --test it

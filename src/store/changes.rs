@@ -1,5 +1,7 @@
 //! Changes that Odoo told: each counts once, and moves the mirror forward only.
 
+use std::cmp::Ordering;
+
 use rusqlite::{Connection, params};
 
 use serde_json::Value;
@@ -61,12 +63,15 @@ fn accept(connection: &Connection, change: &Change, now: i64) -> Result<bool, St
     Ok(true)
 }
 
-/// Batches overtake each other: `seq` says which change of a record came first. A page may have overtaken them all, and
-/// has no `seq`, but what it says was written later.
+/// Batches and pages overtake each other. The later `write_date` of one record is the newer state: pages have no `seq`,
+/// and that of an Odoo that was restored from a backup begins again. Within a second, `seq` tells.
 fn is_news(change: &Change, state: &State) -> bool {
     let written = change.data.0.get("write_date").and_then(Value::as_str);
-    let overtaken = written.zip(state.write_date.as_deref()).is_some_and(|(ours, known)| ours < known);
-    state.seq < change.seq && (change.removes_record() || !overtaken)
+    match written.zip(state.write_date.as_deref()).map(|(ours, known)| ours.cmp(known)) {
+        Some(Ordering::Greater) => true,
+        Some(Ordering::Less) => change.removes_record() && state.seq < change.seq,
+        Some(Ordering::Equal) | None => state.seq < change.seq,
+    }
 }
 
 #[cfg(test)]
@@ -94,10 +99,12 @@ mod tests {
         for (seq, event, second, city, deleted) in [
             (1, "lead.updated", 1, "page", false),
             (2, "lead.updated", 5, "2", false),
+            // A restored Odoo counts from the start again.
+            (1, "lead.updated", 6, "1", false),
             // What is deleted stays so, whenever it was written last.
             (3, "lead.deleted", 1, "3", true),
         ] {
-            let mut change = change(&seq.to_string(), seq, event, "");
+            let mut change = change(&format!("{seq} {second}"), seq, event, "");
             change.data = serde_json::from_value(record(&seq.to_string(), second)).expect("a record");
             assert_eq!(store.accept_changes(vec![change]).await.expect("kept").new, 1, "each is kept");
             let row = store.mirror_row(Model::Lead, 7).await.expect("read").expect("there");

@@ -29,7 +29,7 @@ mod writer;
 
 use std::{
     fs::{self, File, TryLockError},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -207,8 +207,16 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 
 /// Opens a file that only its owner may read, making it if needed: the store is full of people's data.
 fn private_file(path: &Path) -> Result<File, StoreError> {
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path);
-    file.map_err(|error| StoreError::io(path, &error))
+    let failed = |error| StoreError::io(path, &error);
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
+    // Made by root in the service's folder, as by `sudo g-assistant sync`, it would lock the service out.
+    let folder = path.parent().and_then(|folder| folder.metadata().ok());
+    if let Some(folder) = folder.filter(|folder| folder.uid() != 0)
+        && file.metadata().map_err(failed)?.uid() == 0
+    {
+        chown(path, Some(folder.uid()), Some(folder.gid())).map_err(failed)?;
+    }
+    Ok(file)
 }
 
 fn require(path: &Path) -> Result<(), StoreError> {

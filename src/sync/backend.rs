@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     clock::Clock,
-    config,
+    config::{self, AddonChoice},
     domain::{Lookup, Model, OdooStatus},
     odoo::{Bridge, Call, Class, Client, DatabaseState, OdooError, Resolver},
     store::Store,
@@ -24,8 +24,12 @@ use crate::{
 
 /// The store's memory of which database it belongs to.
 pub const DATABASE_KEY: &str = "odoo.database_uuid";
-/// A refused login, or a database that must not be written to, is looked at again after this time.
-const BLOCKED_RETRY: Duration = Duration::from_secs(15 * 60);
+/// The store's memory of the addon: what was written through it has its identity there.
+const ADDON_KEY: &str = "odoo.addon";
+/// A refused login is tried again after this time: less often than any lock-out counts.
+const DENIED_RETRY: Duration = Duration::from_secs(15 * 60);
+/// Whatever else a person must mend is looked at again after this time.
+const BLOCKED_RETRY: Duration = Duration::from_secs(60);
 /// How often a living session checks that it still talks to the same database.
 const GUARD_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -73,6 +77,12 @@ pub enum Blocked {
     /// Odoo says that this database is a neutralised copy.
     #[error("this database is neutralised (a test copy): nothing is written to it")]
     Neutralized,
+    /// The addon was here and is not any more.
+    #[error(
+        "the addon g_assistant_connector, through which this store has worked, does not answer any more: install it \
+         again (or set [odoo] addon = \"off\" to go on without it, where what it knew may be made a second time)"
+    )]
+    AddonGone,
     /// The user lacks a right.
     #[error(
         "the user may not {operation} {model}: give it the group \"Sales / User: All Documents\", or install the addon \
@@ -159,9 +169,10 @@ impl Backend {
     pub fn report(&self, error: &OdooError) {
         let pause = match error {
             OdooError::Busy { retry_after, .. } => *retry_after,
-            OdooError::Unreachable { .. } => None,
-            error if error.class() == Class::Denied => None,
-            _ => return,
+            OdooError::Conflict { .. } => return,
+            error if error.class() == Class::Permanent => return,
+            // Also without an answer: it may hang, and gets more work once it has answered a greeting.
+            _ => None,
         };
         if self.0.session.send_replace(None).is_some() {
             *self.0.pause.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = pause;
@@ -193,11 +204,27 @@ impl Backend {
         let inner = &self.0;
         let client = Client::connect(&inner.config, inner.secret.clone()).await.map_err(denied)?;
         let bridge = Bridge::open(client.clone(), inner.config.addon).await.map_err(denied)?;
+        self.check_addon(&bridge).await?;
         check_rights(&client, &bridge).await?;
         let state = bridge.guard().await.map_err(denied)?;
         let database = self.check_database(state).await?;
         let resolver = Resolver::new(client.clone());
         Ok(Session { client, bridge, resolver, database })
+    }
+
+    /// Without the addon, records that were written through it would not be recognised and would be made again.
+    async fn check_addon(&self, bridge: &Bridge) -> Result<(), ConnectError> {
+        let Some(store) = &self.0.store else {
+            return Ok(());
+        };
+        match &bridge.info().addon {
+            Some(version) => store.meta_set(ADDON_KEY, version).await?,
+            None if self.0.config.addon == AddonChoice::Auto && store.meta_get(ADDON_KEY).await?.is_some() => {
+                return Err(Blocked::AddonGone.into());
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     /// Refuses a copy. The first database ever seen becomes the one that this store belongs to.
@@ -249,7 +276,7 @@ impl Backend {
             tokio::select! {
                 () = self.0.failed.notified() => {
                     let pause = self.0.pause.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-                    return pause.unwrap_or(Duration::from_secs(1)).min(BLOCKED_RETRY);
+                    return pause.unwrap_or(Duration::from_secs(1)).min(DENIED_RETRY);
                 }
                 () = tokio::time::sleep(GUARD_INTERVAL) => {}
             }
@@ -270,12 +297,13 @@ impl Backend {
     fn no_session(&self, error: ConnectError, waits: &mut impl Iterator<Item = Duration>) -> Duration {
         match error {
             ConnectError::Blocked(blocked) => {
-                error!(reason = %blocked, "stopped talking to Odoo");
+                let wait = if matches!(blocked, Blocked::Denied(_)) { DENIED_RETRY } else { BLOCKED_RETRY };
+                error!(reason = %blocked, retry_in_s = wait.as_secs(), "stopped talking to Odoo");
                 self.set_status(|status| {
                     status.reachable = Some(true);
                     status.blocked = Some(blocked.to_string());
                 });
-                BLOCKED_RETRY
+                wait
             }
             other => {
                 let wait = match &other {
@@ -287,7 +315,7 @@ impl Backend {
                     status.reachable = Some(false);
                     status.detail = Some(other.to_string());
                 });
-                wait.min(BLOCKED_RETRY)
+                wait.min(DENIED_RETRY)
             }
         }
     }

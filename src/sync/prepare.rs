@@ -111,15 +111,21 @@ impl<'a> Preparer<'a> {
                     Ok(id) => {
                         values.insert(field.clone(), id.into());
                     }
-                    Err(reason) if is_essential(lookup) => return Err(reason),
+                    Err(reason) if is_essential(operation.model, lookup) => return Err(reason),
                     Err(reason) => notes.push(reason),
                 },
                 FieldValue::Lookups(lookups) => {
                     let (found, missing): (Vec<_>, Vec<_>) =
                         lookups.iter().map(|lookup| self.id(lookup)).partition(Result::is_ok);
-                    let ids: BTreeSet<i64> = found.into_iter().flatten().collect();
-                    values.insert(field.clone(), json!(ids));
-                    notes.extend(missing.into_iter().filter_map(Result::err));
+                    // A shorter list would take away on an update what an earlier delivery gave.
+                    if missing.is_empty() {
+                        let ids: BTreeSet<i64> = found.into_iter().flatten().collect();
+                        values.insert(field.clone(), json!(ids));
+                    } else if operation.model == Model::Lead {
+                        notes.extend(missing.into_iter().filter_map(Result::err));
+                    } else {
+                        return Err(missing.into_iter().filter_map(Result::err).collect::<Vec<_>>().join("; "));
+                    }
                 }
                 FieldValue::Lines(lines) => {
                     values.insert(field.clone(), self.lines(lines)?);
@@ -130,7 +136,7 @@ impl<'a> Preparer<'a> {
             }
         }
         if !notes.is_empty() {
-            note_in_description(operation.model, &mut values, &notes);
+            note_in_description(&mut values, &notes);
         }
         let operation = ReadyOperation {
             key: operation.key.clone(),
@@ -239,9 +245,10 @@ impl<'a> Preparer<'a> {
     }
 }
 
-/// Whether an operation is pointless or wrong without this record. The others are noted on the lead instead.
-fn is_essential(lookup: &Lookup) -> bool {
-    matches!(lookup, Lookup::Product(_) | Lookup::Pricelist(_) | Lookup::Currency(_))
+/// Whether an operation must not be carried out without this record. A lead is too valuable to wait for somebody to
+/// correct a country: what is missing is noted on it. An order is not sold on a guess.
+fn is_essential(model: Model, lookup: &Lookup) -> bool {
+    model == Model::Order && !matches!(lookup, Lookup::Country(_) | Lookup::Language(_))
 }
 
 /// Two drafts that would be found as the same customer.
@@ -253,10 +260,7 @@ fn same_person(a: &PartnerDraft, b: &PartnerDraft) -> bool {
 }
 
 /// What could not be mapped stays readable for the salesperson.
-fn note_in_description(model: Model, values: &mut Map<String, Value>, notes: &[String]) {
-    if model != Model::Lead {
-        return;
-    }
+fn note_in_description(values: &mut Map<String, Value>, notes: &[String]) {
     let mut text = values.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
     for note in notes {
         if !text.is_empty() {

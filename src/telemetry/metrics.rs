@@ -17,7 +17,6 @@ pub struct Metrics {
     registry: Registry,
     deliveries: Family<Delivery, Counter>,
     changes: Family<Via, Counter>,
-    odoo_calls: Family<Outcome, Counter>,
     pushed: Family<Outcome, Counter>,
     push_batch: Histogram,
     push_duration: Histogram,
@@ -65,7 +64,6 @@ impl Metrics {
             registry: Registry::with_prefix("g_assistant"),
             deliveries: Family::default(),
             changes: Family::default(),
-            odoo_calls: Family::default(),
             pushed: Family::default(),
             push_batch: Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0]),
             push_duration: Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0]),
@@ -77,7 +75,6 @@ impl Metrics {
         let registry = &mut metrics.registry;
         registry.register("deliveries", "Webhook deliveries, by source and answer", metrics.deliveries.clone());
         registry.register("changes", "Changes in Odoo, by the way they were heard of", metrics.changes.clone());
-        registry.register("odoo_calls", "Calls to Odoo, by result", metrics.odoo_calls.clone());
         registry.register("pushed", "Operations that Odoo answered, by result", metrics.pushed.clone());
         registry.register("push_batch", "Operations per push", metrics.push_batch.clone());
         registry.register_with_unit("push_duration", "Time per push", Unit::Seconds, metrics.push_duration.clone());
@@ -97,11 +94,6 @@ impl Metrics {
     /// Counts changes in Odoo that were heard of by a way such as `webhook` or `polled`.
     pub fn changes(&self, via: &'static str, count: u64) {
         self.changes.get_or_create(&Via { via }).inc_by(count);
-    }
-
-    /// Counts a call to Odoo, by its result, such as `ok`, `fault` or `unreachable`.
-    pub fn odoo_call(&self, result: &'static str) {
-        self.odoo_calls.get_or_create(&Outcome { result }).inc();
     }
 
     /// Counts an operation that Odoo answered, by its result, such as `created` or `refused`.
@@ -159,7 +151,6 @@ mod tests {
         metrics.delivery("web", "accepted");
         metrics.delivery("web", "duplicate");
         metrics.changes("polled", 3);
-        metrics.odoo_call("ok");
         metrics.pushed("created");
         metrics.push_batch(7, Duration::from_millis(300));
         metrics.set_jobs([("push", "ready", 5)]);
@@ -172,7 +163,6 @@ mod tests {
             "g_assistant_deliveries_total{source=\"web\",result=\"accepted\"} 2",
             "g_assistant_deliveries_total{source=\"web\",result=\"duplicate\"} 1",
             "g_assistant_changes_total{via=\"polled\"} 3",
-            "g_assistant_odoo_calls_total{result=\"ok\"} 1",
             "g_assistant_pushed_total{result=\"created\"} 1",
             "g_assistant_push_batch_bucket{le=\"10.0\"} 1",
             "g_assistant_push_duration_seconds_sum 0.3",

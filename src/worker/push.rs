@@ -100,6 +100,9 @@ impl PushHandler {
             Ok(pushed) => pushed,
             Err(error) => {
                 warn!(%error, "the store failed during a push");
+                for position in sent {
+                    outcomes[position] = Some(try_again(&jobs[position], &self.clock, None, &error.to_string()));
+                }
                 return true;
             }
         };

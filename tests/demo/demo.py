@@ -126,6 +126,13 @@ class Daemon:
     def read(self, path):
         return self.request(path, headers={"Authorization": f"Bearer {self.token}"})[1]
 
+    def heard_by_webhook(self):
+        """How many changes arrived as signed posts (and not by polling)."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+        counts = [line.split()[-1] for line in lines if line.startswith('g_assistant_changes_total{via="webhook"}')]
+        return int(counts[0]) if counts else 0
+
     def is_ready(self):
         if self.process.poll() is not None:
             raise Failed(f"the daemon ended; see {self.log.name}")
@@ -304,6 +311,10 @@ def verify(odoo, daemon):
     def undelivered():
         return odoo("g_assistant.event", "search_count", [["state", "=", "pending"]])
     until("every event is delivered", lambda: undelivered() == 0)
+    heard = daemon.heard_by_webhook()
+    say(f"changes posted by Odoo, signed and accepted: {heard}", "✓" if heard else "✗")
+    if not heard:
+        raise Failed("no change came back by webhook")
     health = daemon.request("/api/health")[1]
     say(f"undelivered events: 0, health: {health['status']}", "✓")
     if health["status"] != "ok":

@@ -118,6 +118,34 @@ async fn the_addon_can_be_ignored_or_demanded() {
     assert!(said.contains("g_assistant_connector"), "it names the addon: {said}");
 }
 
+/// What was written through the addon has its identity there: without it, each update would make a second lead.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_addon_that_disappears_stops_the_daemon() {
+    let database = Database::fresh(Template::Addon);
+    let server = Server::own(&database);
+    let groups = "g_assistant_connector.group_daemon,sales_team.group_sale_salesman_all_leads";
+    database.user("g-assistant", "a long password", groups);
+    let lead = |city: &str| json!({"lead": {"external_id": "a", "contact_name": "Sara", "city": city}});
+    let mut daemon = Daemon::configure(&server, &database, "");
+    daemon.start_connected().await;
+    daemon.send("m1", &lead("Riyadh")).await;
+    daemon.drained().await;
+    daemon.stop().await;
+    let admin = database.admin(&server).await;
+    let module = admin.search("ir.module.module", json!([["name", "=", "g_assistant_connector"]])).await[0];
+    admin.act("ir.module.module", "button_immediate_uninstall", module).await;
+
+    daemon.start().await;
+    daemon.send("m2", &lead("Jeddah")).await;
+    until("the daemon says why it stopped", async || {
+        let health = daemon.read("/api/odoo/health").await.body;
+        health["blocked"].as_str().filter(|reason| reason.contains("g_assistant_connector")).map(|_| ())
+    })
+    .await;
+    assert_eq!(database.sql("select count(*), max(city) from crm_lead"), "1|Riyadh");
+    server.stop();
+}
+
 /// What was written without the addon keeps its identity when the addon comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn installing_the_addon_later_doubles_nothing() {
