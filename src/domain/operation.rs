@@ -80,6 +80,9 @@ pub struct Operation {
     /// Field → value.
     #[serde(default)]
     pub values: BTreeMap<String, FieldValue>,
+    /// Fields of `values` that only a new record gets, such as a title that was made for want of one.
+    #[serde(default)]
+    pub create_only: Vec<String>,
     /// A back-fill: no notifications.
     #[serde(default)]
     pub silent: bool,

@@ -49,6 +49,7 @@ impl Identity {
                 action,
                 reference: reference.clone(),
                 values,
+                create_only: Vec::new(),
                 silent: ctx.silent,
             },
         }

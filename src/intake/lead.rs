@@ -35,6 +35,11 @@ pub(super) fn values(lead: &LeadDraft) -> BTreeMap<String, FieldValue> {
     ])
 }
 
+/// A title that we made is for a new lead: a later delivery that says less must not rename it.
+pub(super) fn create_only(lead: &LeadDraft) -> Vec<String> {
+    if lead.name.is_none() { vec!["name".to_owned()] } else { Vec::new() }
+}
+
 /// The title in the pipeline: Odoo requires one.
 fn title(lead: &LeadDraft) -> Option<String> {
     let made = match (&lead.contact_name, &lead.company) {

@@ -41,10 +41,14 @@ pub fn plan(source_id: &str, delivery_key: &str, drafts: Vec<Draft>, ctx: &Intak
     for (index, draft) in drafts.into_iter().enumerate() {
         let draft = normalise::draft(draft);
         let identity = Identity::new(source_id, delivery_key, index, &draft);
-        let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
         match &draft {
-            Draft::Lead(lead) => push(Action::Upsert, lead::values(lead)),
+            Draft::Lead(lead) => {
+                let mut push = identity.push(Action::Upsert, lead::values(lead), ctx);
+                push.operation.create_only = lead::create_only(lead);
+                pushes.push(push);
+            }
             Draft::Order(order) => {
+                let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
                 // An order that is cancelled before it was ever here needs all of its parts to be created at all.
                 let complete = order.customer.is_some() && order.lines.is_some();
                 if order.state != OrderState::Cancelled || complete {

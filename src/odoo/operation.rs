@@ -31,6 +31,9 @@ pub struct ReadyOperation {
     /// Fields that are written whatever a person did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub owned: Vec<String>,
+    /// Fields of `values` that are left alone if the record exists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub create_only: Vec<String>,
     /// No subscriptions, log lines or notifications.
     pub silent: bool,
     /// The id that the daemon's own store has for this reference. Used without the addon only: the addon has its own

@@ -147,6 +147,7 @@ impl<'a> Preparer<'a> {
             values,
             base: known.base,
             owned: known.owned,
+            create_only: operation.create_only.clone(),
             silent: operation.silent,
             id: None,
             bound_id: known.bound_id,
@@ -206,6 +207,7 @@ impl<'a> Preparer<'a> {
             values: self.partner_values(partner)?,
             base: None,
             owned: Vec::new(),
+            create_only: Vec::new(),
             silent: true,
             id: None,
             bound_id: None,
@@ -282,6 +284,7 @@ mod tests {
             action: Action::Upsert,
             reference: reference.to_owned(),
             values: values.into_iter().map(|(field, value)| (field.to_owned(), value)).collect(),
+            create_only: Vec::new(),
             silent: false,
         }
     }

@@ -33,11 +33,12 @@ async fn leads_go_in_once_and_updates_keep_what_people_changed() {
         daemon
             .send(
                 "m3",
-                &json!({"lead": {"external_id": "l7", "contact_name": "عميل 7", "phone": "+966500000000",
+                &json!({"lead": {"external_id": "l7", "email": "seven@example.com", "phone": "+966500000000",
                                            "city": "Abha"}}),
             )
             .await;
         daemon.drained().await;
+        assert_eq!(admin.read("crm.lead", id, &["name"]).await["name"], "عميل 7");
         let lead = admin.read("crm.lead", id, &["phone", "city"]).await;
         assert_eq!((lead["phone"].as_str(), lead["city"].as_str()), (Some("+966509999999"), Some("Abha")));
         let notes = database.count(&format!(

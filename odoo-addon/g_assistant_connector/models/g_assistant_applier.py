@@ -50,6 +50,7 @@ class Operation:
         self.values = raw.get("values") or {}
         self.base = raw.get("base") or {}
         self.owned = set(raw.get("owned") or ())
+        self.create_only = set(raw.get("create_only") or ())
         self.silent = bool(raw.get("silent"))
         self.result = None
 
@@ -434,6 +435,7 @@ class Applier(models.AbstractModel):
             except Unfit as error:
                 operation.refuse(error)
                 continue
+            parsed = {n: v for n, v in parsed.items() if n not in operation.create_only}
             record = records.browse(binding.res_id).with_prefetch(records.ids)
             prepared[operation] = (record.with_context(**operation.context), binding, parsed)
 

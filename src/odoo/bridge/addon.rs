@@ -262,6 +262,7 @@ mod tests {
             values: Map::from_iter([("description".to_owned(), json!("a < b"))]),
             base: None,
             owned: vec!["phone".to_owned()],
+            create_only: Vec::new(),
             silent: true,
             bound_id: Some(9),
         };

@@ -313,6 +313,7 @@ mod tests {
                 values: [(LINES.to_owned(), lines.clone())].into_iter().collect(),
                 base: None,
                 owned: Vec::new(),
+                create_only: Vec::new(),
                 silent: false,
                 bound_id: None,
             };

@@ -29,6 +29,7 @@ fn operation(model: Model, action: Action, reference: &str, values: Value) -> Re
         values: serde_json::from_value(values).expect("an object"),
         base: None,
         owned: Vec::new(),
+        create_only: Vec::new(),
         silent: false,
         bound_id: None,
     }

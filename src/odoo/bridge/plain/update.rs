@@ -253,6 +253,9 @@ impl Plan {
 /// The operation's values, fit for the fields, references resolved. The error says what is wrong with them.
 fn incoming(fields: &FieldMap, batch: &Batch<'_>, operation: &ReadyOperation) -> Result<Map<String, Value>, String> {
     let mut values = operation.values.clone();
+    operation.create_only.iter().for_each(|field| {
+        values.remove(field);
+    });
     fields.fit(&mut values);
     if let Some(partner) = values.get_mut("partner_id")
         && partner.is_object()
