@@ -1,8 +1,8 @@
 //! Progress bars on a terminal, nothing elsewhere.
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{fmt::Write, io::IsTerminal, sync::Arc};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::{
     domain::Model,
@@ -20,8 +20,12 @@ pub fn pulls() -> ProgressFor {
 
 /// A bar over `total` things named `what`; hidden where nobody looks.
 pub fn bar(total: u64, what: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{msg:24} {wide_bar} {human_pos}/{human_len} {rate} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+            // A bar that cannot be drawn is no reason to stop.
+            let _ = write!(text, "{:.0}/s", state.per_sec());
+        });
     ProgressBar::new(total).with_style(style).with_message(what.to_owned())
 }
 
