@@ -7,7 +7,7 @@ SERIES ?= 19.0
 BINARY  = target/debug/g-assistant
 ODOO    = tests/odoo/odoo-env
 
-.PHONY: help demo test check unit addon-test integration odoo addon package clean
+.PHONY: help demo test check unit addon-test integration odoo addon package test-package clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ addon: ## An installable folder and a zip under target/addon/$(SERIES)
 
 package: ## A Debian package under target/debian
 	packaging/build-deb
+
+test-package: package ## Installs, runs and purges it in a Debian of its own (root, systemd-container)
+	packaging/test-deb
 
 clean: ## Stop the test servers and remove their databases
 	$(ODOO) stop --all

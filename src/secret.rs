@@ -26,10 +26,13 @@ const OF_FOLDER: &str = "g-assistant_";
 /// Where systemd puts the credentials of a service.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
+/// The folder that our unit loads. Only root may read it; as root, commands outside the service find the same secrets.
+pub const CREDENTIALS_FOLDER: &str = "/etc/g-assistant/credentials";
+
 /// Where a secret is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {
-    /// A systemd credential (`$CREDENTIALS_DIRECTORY/<name>`).
+    /// A systemd credential (`$CREDENTIALS_DIRECTORY/<name>`); outside the service a file in [`CREDENTIALS_FOLDER`].
     Credential(String),
     /// A file that only its owner may read.
     File(PathBuf),
@@ -91,6 +94,12 @@ impl SecretRef {
         self.read_with(&|name| std::env::var_os(name))
     }
 
+    /// Whether only the service can read it: a credential from elsewhere, or one that this user may not see.
+    pub fn is_only_for_the_service(&self) -> bool {
+        let Self::Credential(name) = self else { return false };
+        std::env::var_os(CREDENTIALS).is_none() && !Path::new(CREDENTIALS_FOLDER).join(name).exists()
+    }
+
     fn read_with(&self, env: Environment<'_>) -> Result<SecretString, SecretError> {
         let text = match self {
             Self::Credential(name) => read_credential(name, env),
@@ -118,8 +127,7 @@ fn read_credential(name: &str, env: Environment<'_>) -> Result<String, SecretErr
         return Err(SecretError::new("is not a name", "use a plain name, without `/` or `..`"));
     }
     let Some(directory) = env(CREDENTIALS).map(PathBuf::from) else {
-        let hint = "only a service that systemd starts has credentials; use { file = \"…\" } elsewhere";
-        return Err(SecretError::new(format!("${CREDENTIALS} is not set"), hint));
+        return read_outside_the_service(name, Path::new(CREDENTIALS_FOLDER));
     };
     // systemd names a file of a loaded folder `<id of the folder>_<file>`; our unit loads its folder under our name.
     let names = [name.to_owned(), format!("{OF_FOLDER}{name}")];
@@ -130,6 +138,22 @@ fn read_credential(name: &str, env: Environment<'_>) -> Result<String, SecretErr
     };
     // systemd decides who may read the directory, by access lists that show as bits of the group.
     read_file(&path, Access::Any)
+}
+
+fn read_outside_the_service(name: &str, folder: &Path) -> Result<String, SecretError> {
+    let path = folder.join(name);
+    match path.try_exists() {
+        Ok(true) => read_file(&path, Access::Any),
+        Ok(false) => {
+            let problem = format!("${CREDENTIALS} is not set, and {} does not exist", path.display());
+            let hint = "only a service that systemd starts has other credentials; use { file = \"…\" } elsewhere";
+            Err(SecretError::new(problem, hint))
+        }
+        Err(cause) => {
+            let hint = "only root and the service may read credentials; use sudo";
+            Err(SecretError::new(format!("{} cannot be reached: {cause}", path.display()), hint))
+        }
+    }
 }
 
 /// The names of the credentials that are there.
@@ -271,12 +295,19 @@ mod tests {
 
     #[test]
     fn a_credential_without_systemd_says_what_to_do() {
-        let error = SecretRef::Credential("odoo".to_owned()).read_with(&no_env).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "secret in credential `odoo`: $CREDENTIALS_DIRECTORY is not set\n  hint: only a service that systemd starts \
-             has credentials; use { file = \"…\" } elsewhere"
-        );
+        let error = SecretRef::Credential("no-such".to_owned()).read_with(&no_env).unwrap_err().to_string();
+        assert!(error.starts_with("secret in credential `no-such`: "), "{error}");
+        assert!(error.contains(CREDENTIALS_FOLDER) && error.contains("\n  hint: only "), "{error}");
+    }
+
+    #[test]
+    fn a_credential_is_found_outside_the_service() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("odoo"), b"hunter2\n", 0o600);
+        assert_eq!(read_outside_the_service("odoo", dir.path()).unwrap(), "hunter2\n");
+        let error = read_outside_the_service("shop", dir.path()).unwrap_err();
+        let path = dir.path().join("shop");
+        assert_eq!(error.problem, format!("$CREDENTIALS_DIRECTORY is not set, and {} does not exist", path.display()));
     }
 
     #[test]

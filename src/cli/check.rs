@@ -8,7 +8,7 @@ use super::Failure;
 use crate::{
     clock::Clock,
     config::{Config, ConfigError},
-    secret::SecretRef,
+    secret::CREDENTIALS_FOLDER,
     store::{Store, StoreError},
     sync::{Backend, backend::DATABASE_KEY},
 };
@@ -80,7 +80,8 @@ impl Check {
     }
 }
 
-/// Every secret must be readable now, not at three in the morning. Credentials exist only inside the service.
+/// Every secret must be readable now, not at three in the morning. Credentials that are not in our folder
+/// exist only inside the service.
 fn check_secrets(path: &Path, config: &Config) -> Result<(), Failure> {
     let of_sources = config.sources.iter().flat_map(|source| {
         source.secrets().into_iter().map(move |secret| (format!("sources.{}.secret", source.id()), secret))
@@ -90,8 +91,10 @@ fn check_secrets(path: &Path, config: &Config) -> Result<(), Failure> {
         .chain(of_sources);
     let mut problems = Vec::new();
     for (key, secret) in all {
-        if matches!(secret, SecretRef::Credential(_)) && std::env::var_os("CREDENTIALS_DIRECTORY").is_none() {
-            println!("{key}: {secret} can be checked only inside the service");
+        if secret.is_only_for_the_service() {
+            println!(
+                "{key}: {secret} cannot be seen in {CREDENTIALS_FOLDER}; it can be checked only inside the service"
+            );
             continue;
         }
         if let Err(error) = secret.read() {

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{IsTerminal, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,11 +18,12 @@ use super::Failure;
 use crate::{
     config::{self, AddonChoice, TransportChoice},
     odoo::{Bridge, Client},
-    secret::SecretRef,
+    secret::{CREDENTIALS_FOLDER, SecretRef},
 };
 
-/// Asks what is not given, so that it can run in a script too. Secrets go into files beside the configuration that
-/// only their owner may read; the configuration refers to them.
+/// Asks what is not given, so that it can run in a script too. Secrets go into files that only their owner may read,
+/// and the configuration refers to them: into /etc/g-assistant/credentials for the service that the package installs,
+/// else beside the configuration.
 #[derive(Debug, Args)]
 pub struct Init {
     /// Odoo's address, such as https://odoo.example.com
@@ -43,6 +44,9 @@ pub struct Init {
     /// Where to listen for webhooks
     #[arg(long, default_value = "127.0.0.1:8077")]
     listen: std::net::SocketAddr,
+    /// Write the secrets into this folder, which systemd loads as the service's credentials
+    #[arg(long, value_name = "DIR")]
+    credentials: Option<PathBuf>,
     /// Write the configuration even if the login does not work
     #[arg(long)]
     offline: bool,
@@ -58,23 +62,41 @@ impl Init {
         if !offline {
             answers.test().await?;
         }
-        let written = self.write(path, &answers)?;
+        let place = self.place(path);
+        let written = self.write(path, &place, &answers)?;
         println!("\nwritten:");
         for file in written {
             println!("  {}", file.display());
         }
+        let command = match path.to_str() {
+            Some("/etc/g-assistant/config.toml") => "g-assistant".to_owned(),
+            _ => format!("g-assistant --config {}", path.display()),
+        };
+        let start = match place {
+            Place::Credentials(_) => "systemctl restart g-assistant".to_owned(),
+            Place::Beside(_) => format!("{command} run"),
+        };
         println!(
             "\nnext:\n  \
              1. in Odoo: Settings → G-Assistant: address http://{}/api/webhooks/odoo, Generate a secret, and put it\n     \
              into {}\n  \
-             2. g-assistant --config {} check --online\n  \
-             3. g-assistant --config {} run",
+             2. {command} check --online\n  \
+             3. {start}",
             self.listen,
-            beside(path, "odoo.secret").display(),
-            path.display(),
-            path.display(),
+            place.file(&OF_ODOO).display(),
         );
         Ok(())
+    }
+
+    fn place(&self, config: &Path) -> Place {
+        let packaged = Path::new(CREDENTIALS_FOLDER);
+        match &self.credentials {
+            Some(folder) => Place::Credentials(folder.clone()),
+            None if config.parent() == packaged.parent() && packaged.is_dir() => {
+                Place::Credentials(packaged.to_owned())
+            }
+            None => Place::Beside(folder_of(config)),
+        }
     }
 
     fn ask(&self) -> anyhow::Result<Answers> {
@@ -103,15 +125,15 @@ impl Init {
         Ok(Answers { url, database, login, key })
     }
 
-    fn write(&self, path: &Path, answers: &Answers) -> anyhow::Result<Vec<PathBuf>> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    fn write(&self, path: &Path, place: &Place, answers: &Answers) -> anyhow::Result<Vec<PathBuf>> {
+        let folder = folder_of(path);
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let text = format!(
             r#"# Every key is explained in config.example.toml.
 
 [server]
 listen = "{listen}"
-tokens = [{{ file = "api.token" }}]
+tokens = [{token}]
 
 [store]
 path = {store:?}
@@ -120,38 +142,92 @@ path = {store:?}
 url = "{url}"
 database = {database:?}
 login = {login:?}
-secret = {{ file = "odoo.key" }}
+secret = {key}
 
 # Changes from Odoo: the secret comes from Odoo's settings (Settings → G-Assistant → Generate).
 [sources.odoo]
 kind = "odoo"
-secret = {{ file = "odoo.secret" }}
+secret = {of_odoo}
 
-# Leads and orders from your website, signed with the secret in website.secret.
+# Leads and orders from your website, signed with this secret.
 [sources.website]
 kind = "generic"
-secret = {{ file = "website.secret" }}
+secret = {website}
 "#,
             listen = self.listen,
             store = self.store,
             url = answers.url,
             database = answers.database,
             login = answers.login,
+            key = place.refer(&KEY),
+            token = place.refer(&TOKEN),
+            of_odoo = place.refer(&OF_ODOO),
+            website = place.refer(&WEBSITE),
         );
         let secrets = [
-            ("odoo.key", answers.key.expose_secret().to_owned()),
-            ("api.token", random_text()),
-            ("website.secret", format!("whsec_{}", random_base64())),
+            (KEY, answers.key.expose_secret().to_owned()),
+            (TOKEN, random_text()),
+            (WEBSITE, format!("whsec_{}", random_base64())),
             // A placeholder nobody knows, until Odoo's own secret replaces it.
-            ("odoo.secret", format!("whsec_{}", random_base64())),
+            (OF_ODOO, format!("whsec_{}", random_base64())),
         ];
+        if let Place::Credentials(folder) = place {
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.with_context(|| format!("making {}", folder.display()))?;
+        }
         let mut written = Vec::new();
-        for (name, value) in secrets {
-            written.push(create(&beside(path, name), &value, 0o600)?);
+        for (secret, value) in secrets {
+            written.push(create(&place.file(&secret), &value, 0o600)?);
         }
         written.push(create(path, &text, 0o640)?);
+        if let Place::Credentials(_) = place {
+            share(path).with_context(|| format!("letting the service read {}", path.display()))?;
+        }
         Ok(written)
     }
+}
+
+/// A secret: the name of its file beside the configuration, and its name as a credential.
+struct Secret {
+    file: &'static str,
+    credential: &'static str,
+}
+
+const KEY: Secret = Secret { file: "odoo.key", credential: "odoo" };
+const TOKEN: Secret = Secret { file: "api.token", credential: "api-token" };
+const WEBSITE: Secret = Secret { file: "website.secret", credential: "website" };
+const OF_ODOO: Secret = Secret { file: "odoo.secret", credential: "odoo-webhook" };
+
+/// Where the secrets go.
+enum Place {
+    /// Into the folder of the configuration: whoever writes them runs the daemon too.
+    Beside(PathBuf),
+    /// Into a folder of root's that systemd loads for the service, whose user cannot read it.
+    Credentials(PathBuf),
+}
+
+impl Place {
+    fn file(&self, secret: &Secret) -> PathBuf {
+        match self {
+            Self::Beside(folder) => folder.join(secret.file),
+            Self::Credentials(folder) => folder.join(secret.credential),
+        }
+    }
+
+    /// As the configuration says it.
+    fn refer(&self, secret: &Secret) -> String {
+        match self {
+            Self::Beside(_) => format!("{{ file = {:?} }}", secret.file),
+            Self::Credentials(_) => format!("{{ credential = {:?} }}", secret.credential),
+        }
+    }
+}
+
+/// Lets the group of its folder, which the package makes the service's, read the configuration, whatever the umask.
+fn share(config: &Path) -> std::io::Result<()> {
+    let group = fs::metadata(folder_of(config))?.gid();
+    chown(config, None, Some(group))?;
+    fs::set_permissions(config, fs::Permissions::from_mode(0o640))
 }
 
 struct Answers {
@@ -202,8 +278,12 @@ fn need_terminal(flag: &str) -> anyhow::Result<()> {
     if std::io::stdin().is_terminal() { Ok(()) } else { bail!("this is no terminal to ask on: give --{flag}") }
 }
 
-fn beside(path: &Path, name: &str) -> PathBuf {
-    path.with_file_name(name)
+/// Of `config.toml` alone it is the current one, which has an empty parent.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// Never replaces a file: a secret that is overwritten is lost.

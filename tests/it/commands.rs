@@ -1,6 +1,6 @@
 //! The commands that people type.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use serde_json::json;
 
@@ -45,6 +45,47 @@ async fn init_writes_a_configuration_that_works() {
     assert!(check.status.success(), "{said}{}", String::from_utf8_lossy(&check.stderr));
     assert!(said.contains("g_assistant_connector") && said.contains("everything works"), "{said}");
     assert_eq!(init(&key).status.code(), Some(1), "what is there is never overwritten");
+}
+
+#[test]
+fn init_for_the_service_keeps_secrets_as_credentials() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("key");
+    fs::write(&key, "the key of the user").expect("written");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("ours");
+    let config = folder.path().join("config.toml");
+    let credentials = folder.path().join("credentials");
+    let daemon = || {
+        let mut daemon = Command::new(BINARY);
+        daemon.arg("--config").arg(&config).env_remove("CREDENTIALS_DIRECTORY");
+        daemon
+    };
+    let init = daemon()
+        .args(["init", "--offline", "--url", "http://127.0.0.1:9", "--database", "test", "--login", "test"])
+        .arg("--key-file")
+        .arg(&key)
+        .arg("--credentials")
+        .arg(&credentials)
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&init.stdout).into_owned();
+    assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+    assert!(said.contains("systemctl restart g-assistant"), "{said}");
+
+    let mode = |path: &std::path::Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!((mode(&credentials), mode(&config)), (0o700, 0o640));
+    for name in ["odoo", "api-token", "website", "odoo-webhook"] {
+        assert_eq!(mode(&credentials.join(name)), 0o600, "{name}");
+    }
+    let text = fs::read_to_string(&config).expect("readable");
+    assert!(text.contains("credential = \"odoo\"") && !text.contains("file ="), "{text}");
+
+    // As in the service, and outside it.
+    let inside = daemon().arg("check").env("CREDENTIALS_DIRECTORY", &credentials).output().expect("runs");
+    assert!(inside.status.success(), "{}", String::from_utf8_lossy(&inside.stderr));
+    assert!(!String::from_utf8_lossy(&inside.stdout).contains("only inside the service"));
+    let outside = daemon().arg("check").output().expect("runs");
+    assert!(outside.status.success(), "{}", String::from_utf8_lossy(&outside.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread")]
