@@ -46,7 +46,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Ask for your Odoo, test the login and write a configuration
-    Init(init::Init),
+    Init(Box<init::Init>),
     /// Check the configuration, and with --online the login, the rights and the database
     Check(check::Check),
     /// Run the service: take webhooks, write to Odoo, keep the mirror
