@@ -1,5 +1,6 @@
 from . import test_apply
 from . import test_bindings
+from . import test_browser
 from . import test_capture
 from . import test_events
 from . import test_guard
