@@ -258,6 +258,17 @@ async fn calls_carry_context_and_arguments() {
     assert!(sent.contains("<name>context</name>") && !sent.contains("vals"), "{sent}");
 }
 
+/// Odoo 14 calls the domain of `search_count` `args`.
+#[tokio::test]
+async fn a_count_does_not_name_its_domain_over_xmlrpc() {
+    let server = xmlrpc_server("14").await;
+    let client = connect(&server, TransportChoice::Auto).await.expect("a login");
+    mount(&server, "/xmlrpc/2/object", "search_count", xml("<value><int>3</int></value>")).await;
+    assert_eq!(client.search_count("crm.lead", json!([["id", ">", 5]])).await.expect("a number"), 3);
+    let sent = last_body(&server).await;
+    assert!(!sent.contains("domain") && sent.contains("<string>&gt;</string>"), "{sent}");
+}
+
 #[tokio::test]
 async fn a_silent_server_is_ambiguous_and_an_absent_one_is_not() {
     let server = xmlrpc_server("18").await;

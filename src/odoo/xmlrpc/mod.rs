@@ -18,7 +18,7 @@ const OBJECT: &str = "xmlrpc/2/object";
 
 /// Methods whose first argument must not be named. Odoo itself reads the values of `create` from the first position;
 /// the others have different parameter names in different series and models.
-const POSITIONAL: [(&str, &str); 2] = [("create", "vals_list"), ("write", "vals")];
+const POSITIONAL: [(&str, &str); 3] = [("create", "vals_list"), ("write", "vals"), ("search_count", "domain")];
 
 /// Calls methods by XML-RPC.
 pub(super) struct XmlRpc {
