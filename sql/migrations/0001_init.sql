@@ -56,7 +56,8 @@ CREATE TABLE attempt (
     PRIMARY KEY (job_id, n)
 ) STRICT, WITHOUT ROWID;
 
--- Which record of Odoo belongs to which reference, and what the daemon wrote to it last (without the addon).
+-- Which record of Odoo belongs to which reference, and what the daemon wrote to it last. Written
+-- without the addon; an addon that is installed later takes them over.
 CREATE TABLE binding (
     model     TEXT    NOT NULL,
     reference TEXT    NOT NULL,

@@ -1,6 +1,7 @@
 //! Which record of Odoo belongs to which reference, and what the daemon wrote to it last.
 //!
-//! Used only without the addon, whose own bindings commit together with the effect and are therefore better.
+//! Written only without the addon, whose own bindings commit together with the effect and are therefore better. An addon
+//! that is installed later takes these over.
 
 use std::collections::HashMap;
 
