@@ -62,11 +62,6 @@ impl Registry {
     pub fn tokens(&self) -> &Tokens {
         self.api.tokens()
     }
-
-    /// The ids of the configured sources.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.configured.keys().map(String::as_str)
-    }
 }
 
 /// Reports an id that is taken.

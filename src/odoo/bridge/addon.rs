@@ -121,10 +121,6 @@ impl AddonBridge {
         answer(&self.client, call).await
     }
 
-    pub(super) async fn fetch(&self, model: Model, ids: &[i64]) -> Result<Page, OdooError> {
-        answer(&self.client, bridge_call("pull").arg("model", model.as_str()).arg("only", ids)).await
-    }
-
     pub(super) async fn guard(&self) -> Result<DatabaseState, OdooError> {
         let hello = hello(&self.client).await?;
         Ok(DatabaseState { uuid: hello.database, neutralized: Some(hello.neutralized) })

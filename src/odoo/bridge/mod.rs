@@ -88,14 +88,6 @@ impl Bridge {
         }
     }
 
-    /// The connection.
-    pub fn client(&self) -> &Client {
-        match self {
-            Self::Addon(bridge) => &bridge.client,
-            Self::Plain(bridge) => &bridge.client,
-        }
-    }
-
     /// Carries out operations; one answer each, in order. Safe to repeat as a whole after any error: what was done is
     /// recognised. Plain text in fields that are HTML here is made fit.
     pub async fn apply(&self, operations: &[ReadyOperation]) -> Result<Vec<Applied>, OdooError> {
@@ -110,14 +102,6 @@ impl Bridge {
         match self {
             Self::Addon(bridge) => bridge.pull(model, after_id, limit).await,
             Self::Plain(bridge) => bridge.pull(model, after_id, limit).await,
-        }
-    }
-
-    /// Exactly these records, as far as they exist.
-    pub async fn fetch(&self, model: Model, ids: &[i64]) -> Result<Page, OdooError> {
-        match self {
-            Self::Addon(bridge) => bridge.fetch(model, ids).await,
-            Self::Plain(bridge) => bridge.fetch(model, ids).await,
         }
     }
 

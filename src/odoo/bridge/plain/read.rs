@@ -29,10 +29,6 @@ impl PlainBridge {
         Ok(page)
     }
 
-    pub(in crate::odoo::bridge) async fn fetch(&self, model: Model, ids: &[i64]) -> Result<Page, OdooError> {
-        self.page(model, json!([["id", "in", ids]]), None).await
-    }
-
     /// One page of records written at or after `since`, ascending by id. Deletions are not seen, and neither is what
     /// commits later than a page was read with an earlier `write_date`: that is the start of a transaction.
     pub async fn changed_since(
