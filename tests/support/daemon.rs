@@ -11,7 +11,7 @@ use g_assistant::sources::standard_webhooks::Key;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::odoo::{Database, Server, until};
+use super::odoo::{Database, Server, until};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_g-assistant");
 pub const WEBSITE_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

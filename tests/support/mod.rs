@@ -1,0 +1,7 @@
+//! What the integration tests, the torture and the bench share: the real binary and a real Odoo 19.
+
+// Each of the three uses its own part of it.
+#![allow(dead_code)]
+
+pub mod daemon;
+pub mod odoo;
