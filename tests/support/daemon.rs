@@ -125,6 +125,11 @@ secret = {{ file = "odoo.secret" }}
         .await;
     }
 
+    /// The number of its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
     pub fn log_path(&self) -> PathBuf {
         self.folder.path().join("log.json")
     }
