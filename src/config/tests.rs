@@ -282,7 +282,7 @@ fn every_mistake_is_named_where_it_is() {
             "[sources.web]",
             "[server]\nlissten = \"127.0.0.1:80\"\n\n[sources.web]",
             &[
-                "8:1: server.lissten: unknown key | did you mean `listen`? known here: `listen`, `tokens`, `body_limit`, `max_connections`, `header_timeout`, `request_timeout`",
+                "8:1: server.lissten: unknown key | did you mean `listen`? known here: `listen`, `tokens`, `body_limit`, `max_connections`, `max_connections_per_ip`, `header_timeout`, `body_timeout`, `request_timeout`, `ip_rate`, `source_rate`, `trusted_proxies`",
             ],
         ),
         // an unknown section

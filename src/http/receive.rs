@@ -1,7 +1,7 @@
 //! A delivery, from its first byte to its answer:
 //!
 //! 1. the body is read up to the limit and kept as it is
-//! 2. the source verifies it, then parses it
+//! 2. the source verifies it; what is authentic counts against the source's limit and is parsed
 //! 3. one transaction keeps it together with its intake job and its answer
 //! 4. only then it is answered; the same delivery again gets the same answer and makes no work
 //!
@@ -71,9 +71,18 @@ async fn receive(context: &Context, source: &dyn Source, request: Request) -> Re
 
 async fn answer(context: &Context, source: &dyn Source, request: Request) -> Result<Answer, ApiError> {
     let app = &context.app;
-    let inbound = read(request, context.body_limit).await?;
+    let inbound = read(request, context.body_limit);
+    let inbound = tokio::time::timeout(context.body_timeout, inbound).await.map_err(|_| {
+        let message = format!("the body took more than {} s", context.body_timeout.as_secs());
+        let hint = "nothing was kept: send it again, faster; `server.body_timeout` is the limit";
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message, hint)
+    })??;
     let content_type = text_of(&inbound.headers, header::CONTENT_TYPE);
     let verified = source.verify(inbound, app.clock.now())?;
+    context
+        .limits
+        .delivery(source.id())
+        .map_err(|wait| ApiError::too_many("source_rate_limited", "too many deliveries of this source", wait))?;
     match source.parse(verified.body()) {
         Ok(parsed) => match parsed.content {
             Content::Drafts(drafts) => {
