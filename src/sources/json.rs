@@ -9,7 +9,7 @@ use std::{cell::RefCell, collections::HashMap, fmt::Display};
 
 use serde_json::{Map, Value};
 
-use super::ParseError;
+use super::{ParseError, strict};
 
 /// Warnings beyond this only say that there are more.
 const MAX_WARNINGS: usize = 100;
@@ -17,16 +17,20 @@ const MAX_WARNINGS: usize = 100;
 const MAX_ASIDE: usize = 5_000;
 
 /// Parses a body.
-pub(super) fn parse(body: &[u8]) -> Result<Value, ParseError> {
+pub(super) fn parse(body: &[u8], notes: &Notes) -> Result<Value, ParseError> {
     if body.trim_ascii().is_empty() {
         return Err(ParseError::NotJson("it is empty".to_owned()));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let (value, mended) = strict::parse(body).map_err(|error| {
         let text = error.to_string();
         // serde_json counts its recursion, so that a deep body cannot exhaust the stack.
         let deep = text.starts_with("recursion limit exceeded");
         ParseError::NotJson(if deep { "it is nested more than 127 levels deep".to_owned() } else { text })
-    })
+    })?;
+    if mended {
+        notes.add("halves of surrogate pairs are no characters: each became U+FFFD".to_owned());
+    }
+    Ok(value)
 }
 
 /// The warnings of one body. A cell, because every value of the body may add to it.
@@ -300,7 +304,7 @@ fn join(pointer: &str, key: &str) -> String {
 }
 
 /// A key as it is shown: keys are the sender's, of any length.
-fn shown(key: &str) -> String {
+pub(super) fn shown(key: &str) -> String {
     clean(key).chars().take(100).collect()
 }
 
