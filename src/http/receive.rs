@@ -160,8 +160,8 @@ fn new_delivery(app: &AppState, source: &dyn Source, verified: &Verified, conten
 /// Reads the whole body, as long as it is within the limit: whatever its headers claim, no more is kept in memory.
 async fn read(request: Request, limit: usize) -> Result<Inbound, ApiError> {
     let (parts, body) = request.into_parts();
-    let encoding = text_of(&parts.headers, header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+    let mut encodings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let hint = "send the body as it is, without `Content-Encoding`";
         return Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -13,6 +13,8 @@ use super::{ParseError, strict};
 
 /// Warnings beyond this only say that there are more.
 const MAX_WARNINGS: usize = 100;
+/// Longest key that may be a known one misspelt.
+const MAX_GUESSED: usize = 64;
 /// Longest text that is kept of a value nobody asked for.
 const MAX_ASIDE: usize = 5_000;
 
@@ -45,6 +47,11 @@ impl Notes {
             MAX_WARNINGS => notes.push("there are more warnings".to_owned()),
             _ => {}
         }
+    }
+
+    /// Whether a further warning would not be told.
+    fn are_many(&self) -> bool {
+        self.0.borrow().len() >= MAX_WARNINGS
     }
 
     pub(super) fn into_list(self) -> Vec<String> {
@@ -277,8 +284,12 @@ impl<'a> Object<'a> {
         unknown.map(|(key, value)| (key.as_str(), node(key, value))).collect()
     }
 
-    /// The known field that was probably meant and is not there itself.
+    /// The known field that was probably meant and is not there itself. Keys are the sender's, of any length and number:
+    /// comparing is worth its time only where it can find something that is told.
     fn guess(&self, key: &str) -> String {
+        if key.len() > MAX_GUESSED || self.node.notes.are_many() {
+            return String::new();
+        }
         let free = self.known.iter().filter(|known| !self.fields.contains_key(**known));
         let near = free.map(|known| {
             let contained = known.len() > 3 && key.contains(*known);
