@@ -466,3 +466,27 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_secret_is_not_shown_wherever_it_is_put() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    for line in [
+        format!("secre = \"{SECRET}"),
+        format!("secre = {SECRET}"),
+        format!("secre = \"{SECRET}\""),
+        format!("listen = \"{SECRET}\""),
+        SECRET.to_owned(),
+        format!("{SECRET}="),
+        format!("[{SECRET}"),
+        format!("secret = [\n\"{SECRET}\""),
+    ] {
+        let Err(error) = Config::parse(&format!("[server]\n{line}\n"), Path::new("config.toml")) else {
+            panic!("{line}")
+        };
+        let ConfigError::Invalid(problems) = error else { panic!("{line}") };
+        assert!(problems.list.iter().all(|problem| !problem.excerpt.contains(SECRET)), "{line}:\n{problems}");
+    }
+    // Whatever it looks like, a value in a line that is not TOML may be one.
+    let Err(error) = Config::parse("[odoo]\nsecre = \"hunter2\n", Path::new("config.toml")) else { panic!("broken") };
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+}
