@@ -3,11 +3,13 @@
 #   make test    every test, on a real Odoo 19
 
 CARGO  ?= cargo
+SECONDS = 15
 SERIES ?= 19.0
 BINARY  = target/debug/g-assistant
 ODOO    = tests/odoo/odoo-env
 
-.PHONY: help demo test bench check unit addon-test integration odoo addon package test-package clean
+.PHONY: help demo test bench check unit addon-test integration torture torture-short fuzz deny odoo addon package \
+	test-package clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,16 +31,23 @@ build:
 
 check: ## Formatting and lints
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 unit: ## Tests without Odoo
-	$(CARGO) test --locked --lib --bins --test architecture
+	$(CARGO) test --locked --lib --bins --test architecture --test fuzz_corpus
 
 integration: build ## The daemon against the real Odoo, crashes included
 	$(CARGO) test --locked --test it
 
 addon-test: ## The addon's own tests, inside the real Odoo
 	odoo-addon/test-addon
+
+fuzz: ## Random bytes for whatever reads foreign ones; SECONDS=15 for each target
+	tests/fuzz/run $(SECONDS)
+
+deny: ## Licences, banned crates, and known flaws where their database can be had
+	.ci/deny
 
 odoo: ## A real Odoo 19 with CRM and Sales, for tests and demos
 	$(ODOO) setup
