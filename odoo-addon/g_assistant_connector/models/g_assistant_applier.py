@@ -358,8 +358,7 @@ class Applier(models.AbstractModel):
         def create(some):
             model = self.env[some[0].model].with_context(**some[0].context)
             records = model.create([dict(prepared[operation]) for operation in some])
-            for operation, record in zip(some, records, strict=True):
-                self.env["g_assistant.event"]._note_operation(record, operation.key)
+            self._note_operations(zip(some, records, strict=True))
             return list(zip(some, records, strict=True))
 
         created = self._together(list(prepared), create)
@@ -402,14 +401,11 @@ class Applier(models.AbstractModel):
         if records._name not in kinds.NOUNS:
             return {}
         mirror = self.env["g_assistant.mirror"]
-        watched = mirror._shape(records._name).watched
+        known = mirror._shape(records._name).watched - {"order_line"}
+        records.flush_model()
         return {
-            record_id: {
-                name: mirror._normal(records._name, name, value)
-                for name, value in zip(watched, stored, strict=True)
-                if name in records._fields and name != "order_line"
-            }
-            for record_id, stored in mirror._watched_values(records._name, records.ids).items()
+            record["id"]: {name: record[name] for name in record.keys() & known}
+            for record in json.loads(mirror._page(records._name, records.ids))
         }
 
     # ---- updating --------------------------------------------------------------
@@ -460,8 +456,19 @@ class Applier(models.AbstractModel):
         else:
             done, kept, agreed = self._update(operation, record, binding, parsed)
         if done:
-            self.env["g_assistant.event"]._note_operation(record, operation.key)
+            self._note_operations([(operation, record)])
         return done, kept, agreed
+
+    @api.model
+    def _note_operations(self, done):
+        """What these operations did to their records is the daemon's own doing."""
+        by_model = {}
+        for operation, record in done:
+            notes = by_model.setdefault(record._name, {})
+            notes[record.id] = {"operation": operation.key}
+        for model_name, notes in by_model.items():
+            if model_name in kinds.NOUNS:
+                self.env["g_assistant.capture"]._note(model_name, notes)
 
     @api.model
     def _change_state(self, action, order):

@@ -46,12 +46,6 @@ UNWATCHED = {
     "date_last_stage_update",
 }
 
-# Looked at to tell the kind of a change; not part of the record.
-HIDDEN = {
-    "crm.lead": {"is_won": "(SELECT s.is_won FROM crm_stage s WHERE s.id = t.stage_id)"},
-    "sale.order": {},
-}
-
 # The parts of an order line, with the SQL of each.
 LINE = {
     "id": "l.id",
@@ -62,8 +56,14 @@ LINE = {
     "discount": "COALESCE(l.discount, 0)::float8",
     "price_subtotal": "COALESCE(l.price_subtotal, 0)::float8",
 }
+LINE_COLUMNS = ("order_id", "sequence", *LINE)
+# Literals, so that the whole is text without parameters.
+LINES = SQL(
+    "COALESCE(json_agg(json_build_object(%s) ORDER BY l.sequence, l.id), '[]')",
+    SQL(", ").join(SQL(f"'{key}', {sql}") for key, sql in LINE.items()),
+)
 
-# The SQL of the normal form of each type, and how Python gets there.
+# The SQL of the normal form of each type.
 TEMPLATES = {
     "boolean": "COALESCE(%s, false)",
     "integer": "COALESCE(%s, 0)",
@@ -76,22 +76,16 @@ TEMPLATES = {
     "datetime": "to_char(%s, 'YYYY-MM-DD HH24:MI:SS')",
     "many2one": "%s",
 }
-NORMALIZERS = {
-    "boolean": bool,
-    "integer": lambda value: value or 0,
-    "float": lambda value: value or 0.0,
-    "monetary": lambda value: value or 0.0,
-    "char": lambda value: value or None,
-    "text": lambda value: value or None,
-    "selection": lambda value: value or None,
-    "date": lambda value: value and value.strftime("%Y-%m-%d"),
-    "datetime": lambda value: value and value.strftime("%Y-%m-%d %H:%M:%S"),
-}
 
-# columns: field -> SQL of its normal form; record: SQL of the JSON object of all;
-# watched: names, in the order of `watch`, the SQL that reads them as they are stored;
-# relations: field -> model it links to
-Shape = namedtuple("Shape", "columns record watched watch relations")
+# columns: field -> SQL of its normal form, the record being `t`; stored: those of them that are
+# columns of the table; record: SQL of the JSON object of all; watched: names of those whose
+# change is an event; links: of the many2many fields; lines: of an order's lines, if it has
+# some; relations: field -> model it links to
+Shape = namedtuple("Shape", "columns stored record watched links lines relations")
+# A many2many field and its table: the columns are those of the record and of the other one
+Link = namedtuple("Link", "field table column other")
+# stored: columns to look at; record: SQL of the JSON list of all lines, a line being `l`
+Lines = namedtuple("Lines", "field table stored record")
 
 
 class Mirror(models.AbstractModel):
@@ -102,40 +96,32 @@ class Mirror(models.AbstractModel):
     @tools.ormcache("model_name")
     def _shape(self, model_name):
         model = self.env[model_name]
-        columns, relations = {}, {}
+        columns, stored, links, lines, relations = {}, [], [], None, {}
         for name in WANTED[model_name]:
             field = model._fields.get(name)
             if not field or not field.store or field.translate:
                 continue
             columns[name] = self._column(field)
             if name == "order_line":
+                lines = Lines(name, self.env[field.comodel_name]._table, LINE_COLUMNS, LINES)
                 relations[name] = "product.product"
-            elif field.relational:
+                continue
+            if field.type == "many2many":
+                links.append(Link(name, field.relation, field.column1, field.column2))
+            else:
+                stored.append(name)
+            if field.relational:
                 relations[name] = field.comodel_name
-        watched = [name for name in columns if name not in UNWATCHED]
-        # Plain columns: this is read in every user's transaction.
-        watch = [
-            SQL.identifier("t", name) if model._fields[name].type in TEMPLATES else columns[name]
-            for name in watched
-        ]
-        for name, hidden in HIDDEN[model_name].items():
-            watched.append(name)
-            watch.append(SQL(hidden))
+        watched = frozenset(columns) - UNWATCHED
         named = [SQL("%s AS %s", sql, SQL.identifier(name)) for name, sql in columns.items()]
         record = SQL("(SELECT to_json(r) FROM (SELECT %s) r)", SQL(", ").join(named))
-        return Shape(columns, record, tuple(watched), SQL(", ").join(watch), relations)
+        return Shape(columns, stored, record, watched, links, lines, relations)
 
     @api.model
     def _column(self, field):
         """The SQL of one field of ``t`` in normal form."""
         if field.name == "order_line":
-            # Literals, so that the whole is text without parameters.
-            pairs = SQL(", ").join(SQL(f"'{key}', {sql}") for key, sql in LINE.items())
-            return SQL(
-                "COALESCE((SELECT json_agg(json_build_object(%s) ORDER BY l.sequence, l.id)"
-                " FROM sale_order_line l WHERE l.order_id = t.id), '[]')",
-                pairs,
-            )
+            return SQL("(SELECT %s FROM sale_order_line l WHERE l.order_id = t.id)", LINES)
         if field.type == "many2many":
             return SQL(
                 "ARRAY(SELECT r.%s FROM %s r WHERE r.%s = t.id ORDER BY 1)",
@@ -146,32 +132,12 @@ class Mirror(models.AbstractModel):
         return SQL(TEMPLATES[field.type], SQL.identifier("t", field.name))
 
     @api.model
-    def _watched_values(self, model_name, ids):
-        """``{id: values}`` as the database holds them now, in the order of `watched`."""
-        rows = self._select(model_name, ids, self._shape(model_name).watch)
-        return {row[0]: row[1:] for row in rows}
-
-    @api.model
-    def _snapshots(self, model_name, ids):
-        """``{id: (watched values, whole record as JSON text)}``."""
-        shape = self._shape(model_name)
-        rows = self._select(model_name, ids, SQL("%s, %s::text", shape.watch, shape.record))
-        return {row[0]: (row[1:-1], row[-1]) for row in rows}
-
-    @api.model
     def _select(self, model_name, ids, columns):
         table = SQL.identifier(self.env[model_name]._table)
         self.env.cr.execute(
             SQL("SELECT t.id, %s FROM %s t WHERE t.id = ANY(%s)", columns, table, list(ids))
         )
         return self.env.cr.fetchall()
-
-    @api.model
-    def _normal(self, model_name, name, value):
-        """A watched value in normal form."""
-        field = self.env[model_name]._fields.get(name)
-        normalize = field is not None and NORMALIZERS.get(field.type)
-        return normalize(value) if normalize else value
 
     @api.model
     def _page(self, model_name, ids):
