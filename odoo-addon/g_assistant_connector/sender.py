@@ -41,7 +41,7 @@ STAY_SECONDS = 60
 # Between a wakeup and the first look.
 GATHER_SECONDS = 0.008
 # A rest is so many times as long as the work before it, up to a limit.
-REST_FACTOR = 6
+REST_FACTOR = 20
 REST_SECONDS = 0.12
 
 BUSY = object()
@@ -88,23 +88,20 @@ class Sender:
 
     def _run(self):
         threading.current_thread().dbname = self._dbname
-        due, rested = None, 0
-        while self._wait(due, rested):
-            started = time.monotonic()
+        due = None
+        while self._wait(due):
             due = self._drain()
-            ended = time.monotonic()
-            rested = ended + min(REST_FACTOR * (ended - started), REST_SECONDS)
 
-    def _wait(self, due, rested):
-        """Until something changed, or a retry is due in that many seconds; not before the
-        time ``rested``. ``False`` if neither comes soon: then the thread ends."""
+    def _wait(self, due):
+        """Until something changed, or a retry is due in that many seconds. ``False`` if
+        neither comes soon: then the thread ends."""
         with self._condition:
             retries = due is not None and due < STAY_SECONDS
             timeout = due if retries else STAY_SECONDS
             if not self._condition.wait_for(lambda: self._dirty, timeout) and not retries:
                 self._running = False
                 return False
-        time.sleep(max(GATHER_SECONDS, rested - time.monotonic()))
+        time.sleep(GATHER_SECONDS)
         with self._condition:
             self._dirty = False
         return True
@@ -114,13 +111,15 @@ class Sender:
         patience = time.monotonic() + LOCK_PATIENCE_SECONDS
         try:
             while True:
-                self._digest()
-                delay = self._send_batch()
+                started = time.monotonic()
+                delay = self._step()
                 if delay is BUSY:
                     if time.monotonic() > patience:
                         return None
                     time.sleep(LOCK_POLL_SECONDS)
-                elif delay != 0:
+                    continue
+                time.sleep(min(REST_FACTOR * (time.monotonic() - started), REST_SECONDS))
+                if delay != 0:
                     return delay
         except psycopg2.OperationalError as error:
             # The database restarts, is dropped, or somebody else changed the rows.
@@ -129,22 +128,20 @@ class Sender:
             _logger.exception("Sender failed")
         return None
 
-    def _digest(self):
-        """Make events of what was committed. On its own: their ids must not depend on
-        whether the batch is taken."""
-        more = True
-        while more:
-            with Registry(self._dbname).check_signaling().cursor() as cr:
-                cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-                cr.execute("SELECT pg_advisory_xact_lock(%s)", [DIGEST_LOCK])
-                more = api.Environment(cr, SUPERUSER_ID, {})["g_assistant.event"]._digest()
-
-    def _send_batch(self):
-        registry = Registry(self._dbname).check_signaling()
-        with registry.cursor() as cr:
-            # Odoo's default would keep a snapshot from before we had the lock.
-            cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    def _step(self):
+        """Make events of what was committed, and send a batch."""
+        with Registry(self._dbname).check_signaling().cursor() as cr:
+            events = api.Environment(cr, SUPERUSER_ID, {})["g_assistant.event"]
+            self._begin(cr)
+            cr.execute("SELECT pg_advisory_xact_lock(%s)", [DIGEST_LOCK])
+            more = events._digest()
+            # Committed before they are sent: an event must have one id for ever.
+            cr.commit()
+            self._begin(cr)
             cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-            if not cr.fetchone()[0]:
-                return BUSY
-            return api.Environment(cr, SUPERUSER_ID, {})["g_assistant.event"]._send_batch()
+            delay = events._send_batch() if cr.fetchone()[0] else BUSY
+            return 0 if more and delay is not BUSY else delay
+
+    def _begin(self, cr):
+        # Odoo's default would keep a snapshot from before we had the lock.
+        cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")

@@ -8,8 +8,8 @@ from .g_assistant_mirror import WANTED
 
 # One at a time reads the triggers' rows. Any number that nobody else uses as an advisory lock.
 LOCK = 0x67617374
-# Rows of the triggers that are looked at in one go.
-CHUNK = 1000
+# Rows of the triggers that are looked at in one go: little, since users wait meanwhile.
+CHUNK = 200
 
 
 class Capture(models.AbstractModel):

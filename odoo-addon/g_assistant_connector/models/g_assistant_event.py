@@ -20,6 +20,11 @@ TIMEOUT_SECONDS = 10
 # Seconds to the next try after the first, second, … failure; the last one repeats.
 BACKOFF = (5, 30, 120, 600, 1800, 3600)
 
+# What is read of an event to send it.
+SENT = (
+    "uuid kind model res_id data changes operation user_id company_id timestamp attempts retry_at"
+).split()
+
 # Keeps connections open between batches.
 _session = requests.Session()
 
@@ -74,7 +79,7 @@ class Event(models.Model):
             return more
         mirror = self.env["g_assistant.mirror"]
         muted = config.muted(self.env)
-        won_stages = set(self.env["crm.stage"].sudo()._search([("is_won", "=", True)]))
+        won_stages = self._won_stages() if nets else ()
         rows = []
         for model_name, res_id, net in nets:
             watched = mirror._shape(model_name).watched
@@ -84,6 +89,11 @@ class Event(models.Model):
         if rows:
             self._store(rows)
         return more
+
+    @api.model
+    def _won_stages(self):
+        self.env.cr.execute("SELECT id FROM crm_stage WHERE is_won")
+        return {row[0] for row in self.env.cr.fetchall()}
 
     @api.model
     def _store(self, rows):
@@ -151,7 +161,7 @@ class Event(models.Model):
 
     @api.model
     def _oldest_pending(self, limit):
-        return self.search([("state", "=", "pending")], order="id", limit=limit)
+        return self.search_fetch([("state", "=", "pending")], SENT, order="id", limit=limit)
 
     @api.model
     def _send_batch(self):
@@ -160,7 +170,8 @@ class Event(models.Model):
         Return the seconds to wait before the next call: 0 if there may be more to
         send now, ``None`` if there is nothing to do before the next change.
         """
-        if not config.url(self.env) or not self.env["g_assistant.secret"]._valid_values():
+        secrets = config.url(self.env) and self.env["g_assistant.secret"]._valid_values()
+        if not secrets:
             return None
         batch = self._oldest_pending(BATCH_SIZE)
         if not batch:
@@ -169,7 +180,7 @@ class Event(models.Model):
         if retry_at and retry_at > fields.Datetime.now():
             return (retry_at - fields.Datetime.now()).total_seconds()
         try:
-            response = batch._post(TIMEOUT_SECONDS)
+            response = batch._post(secrets, TIMEOUT_SECONDS)
         except requests.RequestException as error:
             return batch._note_failure(type(error).__name__)
         if 200 <= response.status_code < 300:
@@ -207,7 +218,7 @@ class Event(models.Model):
         _logger.warning("%d events not accepted (%s), next try in %d s", len(self), reason, delay)
         return delay
 
-    def _post(self, timeout):
+    def _post(self, secrets, timeout):
         """POST these events, signed; also an empty batch, which tests the connection."""
         body = json.dumps(
             {"database": self._database_uuid(), "events": self._payload()}, ensure_ascii=False
@@ -215,9 +226,7 @@ class Event(models.Model):
         # The same events have the same id however often they are sent.
         fingerprint = hashlib.sha256(" ".join(self.mapped("uuid")).encode()).hexdigest()[:32]
         message_id = f"events_{fingerprint}" if self else f"test_{time.time_ns()}"
-        headers = signing.headers(
-            self.env["g_assistant.secret"]._valid_values(), message_id, int(time.time()), body
-        )
+        headers = signing.headers(secrets, message_id, int(time.time()), body)
         post = functools.partial(
             _session.post,
             config.url(self.env),
@@ -243,14 +252,15 @@ class Event(models.Model):
         links = [
             mirror._links(event.model, data) for event, data in zip(self, records, strict=True)
         ]
-        names = mirror._names(links)
+        people = {"res.users": set(self.user_id.ids), "res.company": set(self.company_id.ids)}
+        names = mirror._names([*links, people])
         database = self._database_uuid()
         return [
-            event._payload_of_one(data, _names_for(names, linked), database)
+            event._payload_of_one(data, names, linked, database)
             for event, data, linked in zip(self, records, links, strict=True)
         ]
 
-    def _payload_of_one(self, data, names, database):
+    def _payload_of_one(self, data, names, links, database):
         if self.model == kinds.LEAD:
             data["stage_name"] = names.get("crm.stage", {}).get(str(data["stage_id"]))
         return {
@@ -262,10 +272,10 @@ class Event(models.Model):
             "record_id": self.res_id,
             "operation": self.operation or None,
             "data": data,
-            "names": names,
+            "names": _names_for(names, links),
             "changes": json.loads(self.changes),
-            "user": _id_and_name(self.user_id),
-            "company": _id_and_name(self.company_id),
+            "user": _id_and_name(self.user_id, names),
+            "company": _id_and_name(self.company_id, names),
             "database": database,
         }
 
@@ -273,9 +283,15 @@ class Event(models.Model):
     def _names_lang(self):
         """The language of the daemon's user: names are to be the same in a page that
         it pulls and in an event that it is sent."""
-        group = self.env.ref("g_assistant_connector.group_daemon").sudo()
-        users = group.user_ids if "user_ids" in group._fields else group.users
-        return users.sorted("id")[:1].lang or "en_US"
+        self.env.cr.execute(
+            "SELECT p.lang FROM res_groups_users_rel r"
+            " JOIN res_users u ON u.id = r.uid AND u.active"
+            " JOIN res_partner p ON p.id = u.partner_id"
+            " WHERE r.gid = %s ORDER BY u.id LIMIT 1",
+            [self.env.ref("g_assistant_connector.group_daemon").id],
+        )
+        found = self.env.cr.fetchone()
+        return found and found[0] or "en_US"
 
     @api.autovacuum
     def _gc_delivered(self):
@@ -296,5 +312,5 @@ def _names_for(names, links):
     return part
 
 
-def _id_and_name(record):
-    return {"id": record.id, "name": record.display_name} if record else None
+def _id_and_name(record, names):
+    return {"id": record.id, "name": names[record._name].get(str(record.id))} if record else None

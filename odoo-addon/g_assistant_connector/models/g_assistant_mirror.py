@@ -77,6 +77,15 @@ TEMPLATES = {
     "many2one": "%s",
 }
 
+# Where `display_name` is the name, or (partners) the stored complete name, unless the
+# context asks for more.
+PLAIN_NAMES = (
+    "odoo.models",
+    "odoo.orm.models",
+    "odoo.addons.base.models.res_partner",
+    "odoo.addons.crm.models.res_users",
+)
+
 # columns: field -> SQL of its normal form, the record being `t`; stored: those of them that are
 # columns of the table; record: SQL of the JSON object of all; watched: names of those whose
 # change is an event; links: of the many2many fields; lines: of an order's lines, if it has
@@ -199,12 +208,54 @@ class Mirror(models.AbstractModel):
         for links in all_links:
             for model_name, ids in links.items():
                 together.setdefault(model_name, set()).update(ids)
-        names = {}
+        names, by_sql = {}, []
         for model_name, ids in together.items():
+            name = self._name_column(model_name)
+            if name:
+                by_sql.append(self._name_query(model_name, name, ids))
+                continue
             records = self.env[model_name].sudo().browse(sorted(ids)).exists()
             if records:
                 names[model_name] = {str(record.id): record.display_name for record in records}
+        if by_sql:
+            self.env.cr.execute(SQL(" UNION ALL ").join(by_sql))
+            names.update(self.env.cr.fetchall())
         return names
+
+    @api.model
+    @tools.ormcache("model_name")
+    def _name_column(self, model_name):
+        """The SQL of the `display_name` of a record ``t``, with its translations if it has
+        some; ``None`` if some module computes it in Python."""
+        model = self.env[model_name]
+        for cls in type(model).mro():
+            method = cls.__dict__.get("_compute_display_name")
+            if method and not method.__module__.startswith(PLAIN_NAMES):
+                return None
+        name = "complete_name" if model_name == "res.partner" else model._rec_name
+        field = model._fields.get(name)
+        if field is not None and field.inherited:
+            parent = model._fields[field.related.split(".")[0]]
+            via = SQL.identifier("t", parent.name)
+            table = SQL.identifier(self.env[parent.comodel_name]._table)
+            return SQL("(SELECT p.name FROM %s p WHERE p.id = %s)", table, via)
+        if field is None or not field.store or field.type != "char" or callable(field.translate):
+            return None
+        return SQL("%s", SQL.identifier("t", name))
+
+    @api.model
+    def _name_query(self, model_name, name, ids):
+        model = self.env[model_name]
+        if model._fields.get(model._rec_name).translate:
+            name = SQL("COALESCE(%s->>%s, %s->>'en_US')", name, self.env.lang or "en_US", name)
+        return SQL(
+            "SELECT %s, json_object_agg(t.id, COALESCE(%s, '') ORDER BY t.id)"
+            " FROM %s t WHERE t.id = ANY(%s) HAVING count(*) > 0",
+            model_name,
+            name,
+            SQL.identifier(model._table),
+            list(ids),
+        )
 
 
 def _hashable(value):

@@ -131,10 +131,11 @@ class ResConfigSettings(models.TransientModel):
             raise UserError(_("Only a system administrator may test the connection."))
         if not config.url(self.env):
             return False, _("Enter the daemon's URL and save first.")
-        if not self.env["g_assistant.secret"]._valid_values():
+        secrets = self.env["g_assistant.secret"]._valid_values()
+        if not secrets:
             return False, _("Generate a signing secret first.")
         try:
-            response = self.env["g_assistant.event"].sudo()._post(TEST_TIMEOUT_SECONDS)
+            response = self.env["g_assistant.event"].sudo()._post(secrets, TEST_TIMEOUT_SECONDS)
         except requests.exceptions.SSLError:
             return False, _("The daemon's certificate is not trusted by this server.")
         except requests.Timeout:
