@@ -141,14 +141,6 @@ class Mirror(models.AbstractModel):
         return SQL(TEMPLATES[field.type], SQL.identifier("t", field.name))
 
     @api.model
-    def _select(self, model_name, ids, columns):
-        table = SQL.identifier(self.env[model_name]._table)
-        self.env.cr.execute(
-            SQL("SELECT t.id, %s FROM %s t WHERE t.id = ANY(%s)", columns, table, list(ids))
-        )
-        return self.env.cr.fetchall()
-
-    @api.model
     def _page(self, model_name, ids):
         """JSON text of a list of whole records, ascending by id."""
         self.env.cr.execute(
@@ -180,23 +172,30 @@ class Mirror(models.AbstractModel):
     def _page_links(self, model_name, ids):
         """``{model: ids}`` that these records refer to."""
         shape = self._shape(model_name)
-        columns = [
-            # The link of a line is its product, of any other field its own value.
-            SQL("ARRAY(SELECT l.product_id FROM sale_order_line l WHERE l.order_id = t.id)")
-            if name == "order_line"
-            else shape.columns[name]
-            for name in shape.relations
+        # The link of a line is its product, of any other field its own value.
+        tables = {link.field: (link.table, link.column, link.other) for link in shape.links}
+        if shape.lines:
+            tables[shape.lines.field] = (shape.lines.table, "order_id", "product_id")
+        parts = [
+            SQL(
+                "(SELECT array_agg(DISTINCT %s) FROM %s WHERE %s = ANY(%s))",
+                SQL.identifier(other),
+                SQL.identifier(table),
+                SQL.identifier(column),
+                list(ids),
+            )
+            for table, column, other in tables.values()
         ]
-        rows = self._select(model_name, ids, SQL(", ").join(columns))
+        names = [name for name in shape.relations if name not in tables]
+        parts += [SQL("array_agg(DISTINCT %s)", shape.columns[name]) for name in names]
+        table = SQL.identifier(self.env[model_name]._table)
+        self.env.cr.execute(
+            SQL("SELECT %s FROM %s t WHERE t.id = ANY(%s)", SQL(", ").join(parts), table, list(ids))
+        )
         links = {}
-        for comodel, values in zip(
-            shape.relations.values(), list(zip(*rows, strict=True))[1:], strict=False
-        ):
-            linked = links.setdefault(comodel, set())
-            for value in set(map(_hashable, values)):
-                linked.update(value if isinstance(value, tuple) else [value])
-            linked.discard(None)
-        return links
+        for name, linked in zip([*tables, *names], self.env.cr.fetchone(), strict=True):
+            links.setdefault(shape.relations[name], set()).update(linked or ())
+        return {comodel: linked - {None} for comodel, linked in links.items()}
 
     @api.model
     def _names(self, all_links):
@@ -256,7 +255,3 @@ class Mirror(models.AbstractModel):
             SQL.identifier(model._table),
             list(ids),
         )
-
-
-def _hashable(value):
-    return tuple(value) if isinstance(value, list) else value
