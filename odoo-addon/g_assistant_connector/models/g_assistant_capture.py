@@ -28,9 +28,7 @@ class Capture(models.AbstractModel):
         """Bring the triggers to what the fields are now. Costs one query if they are so."""
         definitions = [capture.definition(trigger) for trigger in self._triggers()]
         wanted = capture.fingerprint(definitions)
-        self.env.cr.execute(
-            "SELECT obj_description(to_regclass('g_assistant_change'), 'pg_class')"
-        )
+        self.env.cr.execute("SELECT obj_description(to_regclass('g_assistant_change'), 'pg_class')")
         if self.env.cr.fetchone()[0] == wanted:
             return
         # Two processes that start at once must not make the same trigger.

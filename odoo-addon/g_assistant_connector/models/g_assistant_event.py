@@ -295,10 +295,12 @@ class Event(models.Model):
 
     @api.autovacuum
     def _gc_delivered(self):
-        limit = fields.Datetime.now() - timedelta(days=config.retention_days(self.env))
-        self.sudo().search(
-            [("state", "=", "delivered"), ("delivered_at", "<", limit)], limit=100_000
-        ).unlink()
+        # Rows that nobody else writes any more: one statement, and nobody waits for it.
+        self.env.cr.execute(
+            "DELETE FROM g_assistant_event WHERE state = 'delivered' AND delivered_at < %s",
+            [fields.Datetime.now() - timedelta(days=config.retention_days(self.env))],
+        )
+        self.invalidate_model()
 
 
 def _names_for(names, links):

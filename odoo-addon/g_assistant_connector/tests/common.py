@@ -41,7 +41,8 @@ class BridgeCase(TransactionCase):
         self.env.flush_all()
         self.env.cr.precommit.run()
         self.env.cr.postcommit.clear()
-        self.env["g_assistant.event"]._digest()
+        while self.env["g_assistant.event"]._digest():
+            pass
         self.env.invalidate_all()
 
     def new_events(self):
