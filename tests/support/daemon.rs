@@ -179,6 +179,11 @@ secret = {{ file = "odoo.secret" }}
         }
     }
 
+    /// Holds it where it is, or lets it go on, as a machine that is moved does.
+    pub fn signal(&self, signal: &str) {
+        Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("signalled");
+    }
+
     /// Waits until it ends by itself; returns the exit code.
     pub async fn ended(&mut self) -> Option<i32> {
         let mut process = self.process.take()?;

@@ -179,13 +179,14 @@ impl Database {
 
     /// Puts this database in the place of another one, as a restored backup would be; what was there is dropped.
     pub fn replace(mut self, other: &mut Database) {
-        let name = other.name.clone();
-        let maintenance = |query: String| odoo_env_text(&["psql", "postgres", "-At", "-c", &query]);
-        odoo_env_text(&["dropdb", &name]);
-        maintenance(format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'", self.name));
-        maintenance(format!("alter database \"{}\" rename to \"{name}\"", self.name));
-        self.name.clear();
-        other.key.clone_from(&self.key);
+        let (new, old) = (std::mem::take(&mut self.name), &other.name);
+        let swap = format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname in ('{new}', '{old}');
+             alter database \"{old}\" rename to \"{old}_replaced\";
+             alter database \"{new}\" rename to \"{old}\""
+        );
+        odoo_env_text(&["psql", "postgres", "-At", "-c", &swap]);
+        odoo_env_text(&["dropdb", &format!("{old}_replaced")]);
     }
 
     /// Runs Odoo's own command line on it.

@@ -56,7 +56,7 @@ pub async fn play(world: &World) -> Outcome {
 
 async fn play_round(stage: &mut Stage<'_>, daemon: &Daemon, person: &Person, round: usize, outcome: &mut Outcome) {
     const UPDATES: usize = 4;
-    let count = FATES.len() * 5 * 2;
+    let count = FATES.len() * 2 * stage.world.size(3, 8);
     let names: Vec<String> = (0..count).map(|lead| format!("{}-{round}-{lead}", stage.name)).collect();
     deliver(
         stage,

@@ -122,14 +122,13 @@ impl Held {
         };
         let program = format!(
             "import time\n\
-             env['crm.lead'].create([{{'name': f'late {{n}}', 'city': 'late'}} for n in range({made})])\n\
+             env['crm.lead'].create([{{'name': f'late {{n}}', 'city': 'late'}} for n in range({LATE})])\n\
              {change}\n\
              env.flush_all()\n\
              print('OPEN', flush=True)\n\
              time.sleep({seconds})\n\
              env.cr.{end}()\n\
              print('ENDED', flush=True)\n",
-            made = if change.is_empty() { LATE } else { LATE - 1 },
         );
         let mut shell = database.shell(&program);
         let output = BufReader::new(shell.stdout.take().expect("its output"));

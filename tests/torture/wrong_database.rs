@@ -61,7 +61,10 @@ async fn play_copy(world: &World, kind: Copy) -> Outcome {
     );
     let before = fingerprint(&copy);
     let known = changes(&daemon).await;
+    // While nobody looks: that there was no database for a moment is not what this is about.
+    daemon.signal("-STOP");
     copy.replace(&mut stage.database);
+    daemon.signal("-CONT");
 
     // Leads that come now wait, and the daemon's own polling goes on until it notices.
     let mut senders = crate::load::Load::new();
