@@ -18,7 +18,7 @@ use crate::{
     sources::{self, Registry, Tokens},
     store::{Store, StoreOptions},
     sync::{
-        Backend,
+        Backend, Governor,
         push::Owned,
         schedule::{self, ProgressFor, Schedule},
     },
@@ -81,6 +81,7 @@ impl App {
                 lead: self.config.odoo.owned_lead_fields.clone(),
                 order: self.config.odoo.owned_order_fields.clone(),
             },
+            governor: Governor::default(),
         }
     }
 
@@ -122,11 +123,11 @@ impl App {
         });
         tasks.spawn({
             let (app, stop) = (Arc::clone(&app), stop.clone());
-            async move { worker::run(&app.store, &app.intake(), &app.clock, &stop).await }
+            async move { worker::run(app.store.clone(), app.intake(), app.clock.clone(), stop).await }
         });
         tasks.spawn({
             let (app, stop) = (Arc::clone(&app), stop.clone());
-            async move { worker::run(&app.store, &app.push(), &app.clock, &stop).await }
+            async move { worker::run(app.store.clone(), app.push(), app.clock.clone(), stop).await }
         });
         tasks.spawn({
             let (app, stop) = (Arc::clone(&app), stop.clone());

@@ -295,18 +295,10 @@ async fn send_alone(app: &App, chunks: Vec<Chunk>) -> Result<(), Failure> {
     let all = chunks.len();
     let total = chunks.iter().map(|chunk| chunk.planned.len() as u64).sum();
     say_known(accept(&app.store, &app.clock, chunks).await?, all);
-    let intake = app.intake();
-    while worker::run_batch(&app.store, &intake, &app.clock).await? > 0 {}
+    worker::drain(&app.store, app.intake(), &app.clock, |_| {}).await?;
     let bar = progress::bar(total, "pushing");
-    let push = app.push();
-    loop {
-        match worker::run_batch(&app.store, &push, &app.clock).await? {
-            0 => break,
-            count => bar.inc(count as u64),
-        }
-        if app.backend.status().borrow().reachable == Some(false) {
-            return Err(Failure::Unreachable("Odoo went away; the rest stays queued for `g-assistant run`".to_owned()));
-        }
+    if !worker::drain(&app.store, app.push(), &app.clock, |count| bar.inc(count as u64)).await? {
+        return Err(Failure::Unreachable("Odoo went away; the rest stays queued for `g-assistant run`".to_owned()));
     }
     bar.finish_and_clear();
     report(&app.store).await

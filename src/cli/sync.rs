@@ -25,20 +25,11 @@ impl Sync {
 
     async fn pass(&self, app: &App) -> Result<(), Failure> {
         let session = app.backend.connect().await?;
-        let intake = app.intake();
-        while worker::run_batch(&app.store, &intake, &app.clock).await? > 0 {}
-        let push = app.push();
+        worker::drain(&app.store, app.intake(), &app.clock, |_| {}).await?;
         let mut pushed = 0;
-        loop {
-            // A batch that failed is due again later; what is due now is what this command is for.
-            let count = worker::run_batch(&app.store, &push, &app.clock).await?;
-            if count == 0 {
-                break;
-            }
-            pushed += count;
-            if app.backend.status().borrow().reachable == Some(false) {
-                return Err(Failure::Unreachable("Odoo went away during the push; the rest stays queued".to_owned()));
-            }
+        // A batch that failed is due again later; what is due now is what this command is for.
+        if !worker::drain(&app.store, app.push(), &app.clock, |count| pushed += count).await? {
+            return Err(Failure::Unreachable("Odoo went away during the push; the rest stays queued".to_owned()));
         }
         app.schedule(progress::pulls()).pass(&session, self.full).await?;
         let stats = app.store.stats().await.context("reading the store")?;

@@ -11,5 +11,5 @@ pub use change::{Change, ChangeBatch, FieldChange, Named};
 pub use draft::{Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, PartnerDraft};
 pub use model::Model;
 pub use operation::{Action, FieldValue, Lookup, OpError, OpResult, OpStatus, Operation};
-pub use record::{Names, Page, Record, relation_of};
+pub use record::{Names, Page, Record, RecordText, relation_of};
 pub use status::OdooStatus;

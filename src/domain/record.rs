@@ -1,9 +1,12 @@
 //! Records as they come out of Odoo, in the normal form of `docs/BRIDGE.md`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
 /// One record: field → value, `id` included.
@@ -16,21 +19,73 @@ impl Record {
     pub fn id(&self) -> Option<i64> {
         self.0.get("id").and_then(Value::as_i64)
     }
+}
 
-    /// A hash of the content, equal for equal content: field order, `write_date` and the way that a whole number was
-    /// written (`5` or `5.0`) do not count.
-    pub fn content_hash(&self) -> [u8; 16] {
-        let sorted: BTreeMap<_, _> = self.0.iter().filter(|(field, _)| *field != "write_date").collect();
-        let mut hasher = Sha256::new();
-        for (field, value) in sorted {
-            hasher.update(field.as_bytes());
-            hash_value(&mut hasher, value);
-        }
-        let digest = hasher.finalize();
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&digest[..16]);
-        hash
+/// One record as text, with what the mirror asks of it. Thousands of them are in memory at once, and a [`Record`] takes
+/// ten times as much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordText {
+    /// The record's id.
+    pub id: i64,
+    /// Odoo's `write_date`.
+    pub write_date: Option<String>,
+    /// Equal for equal content: field order, `write_date` and the way that a whole number was written (`5` or `5.0`)
+    /// do not count.
+    pub hash: [u8; 16],
+    /// The JSON object.
+    pub json: Box<str>,
+}
+
+impl RecordText {
+    fn parse(json: Box<str>) -> serde_json::Result<Self> {
+        let fields: BTreeMap<&str, &RawValue> = serde_json::from_str(&json)?;
+        let value = |field: &RawValue| serde_json::from_str::<Value>(field.get());
+        let field = |name| fields.get(name).map_or(Ok(Value::Null), |field| value(field));
+        let id = field("id")?.as_i64().ok_or_else(|| de::Error::custom("a record without an id"))?;
+        let write_date = field("write_date")?.as_str().map(str::to_owned);
+        let hash = content_hash(fields.iter().map(|(name, field)| Ok((*name, Cow::Owned(value(field)?)))))?;
+        Ok(Self { id, write_date, hash, json })
     }
+}
+
+impl<'de> Deserialize<'de> for RecordText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Self::parse(json.into()).map_err(de::Error::custom)
+    }
+}
+
+impl TryFrom<&Record> for RecordText {
+    type Error = serde_json::Error;
+
+    /// Fails if the record has no id.
+    fn try_from(record: &Record) -> serde_json::Result<Self> {
+        let sorted: BTreeMap<&String, &Value> = record.0.iter().collect();
+        Ok(Self {
+            id: record.id().ok_or_else(|| de::Error::custom("a record without an id"))?,
+            write_date: record.0.get("write_date").and_then(Value::as_str).map(str::to_owned),
+            hash: content_hash(sorted.into_iter().map(|(name, value)| Ok((name.as_str(), Cow::Borrowed(value)))))?,
+            json: serde_json::to_string(record)?.into(),
+        })
+    }
+}
+
+/// Of fields that are sorted by name.
+fn content_hash<'a>(
+    fields: impl Iterator<Item = serde_json::Result<(&'a str, Cow<'a, Value>)>>,
+) -> serde_json::Result<[u8; 16]> {
+    let mut hasher = Sha256::new();
+    for field in fields {
+        let (name, value) = field?;
+        if name != "write_date" {
+            hasher.update(name.as_bytes());
+            hash_value(&mut hasher, &value);
+        }
+    }
+    let digest = hasher.finalize();
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&digest[..16]);
+    Ok(hash)
 }
 
 fn hash_value(hasher: &mut Sha256, value: &Value) {
@@ -95,7 +150,7 @@ pub fn relation_of(field: &str) -> Option<&'static str> {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Page {
     /// The records, ascending by id.
-    pub records: Vec<Record>,
+    pub records: Vec<RecordText>,
     /// Names of the records that they point to.
     #[serde(default)]
     pub names: Names,
@@ -109,31 +164,49 @@ pub struct Page {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::Record;
+    use super::{Record, RecordText};
 
-    fn record(value: serde_json::Value) -> Record {
-        serde_json::from_value(value).expect("an object")
+    fn text(value: &Value) -> RecordText {
+        serde_json::from_str(&value.to_string()).expect("an object with an id")
+    }
+
+    #[test]
+    fn text_and_parsed_record_say_the_same() {
+        let value = json!({"id": 1, "name": "محمد \"A\"", "x": [1, null], "write_date": "2026-01-01 00:00:00"});
+        let record: Record = serde_json::from_value(value.clone()).expect("an object");
+        let text = text(&value);
+        assert_eq!(RecordText::try_from(&record).expect("the same"), text);
+        assert_eq!((text.id, text.write_date.as_deref()), (1, Some("2026-01-01 00:00:00")));
+        assert_eq!(serde_json::from_str::<Value>(&text.json).expect("JSON"), value);
+    }
+
+    #[test]
+    fn a_record_without_an_id_is_refused() {
+        for wrong in [json!({"name": "x"}), json!({"id": "1"}), json!([1])] {
+            assert!(serde_json::from_value::<RecordText>(wrong.clone()).is_err(), "{wrong}");
+        }
+        assert!(RecordText::try_from(&Record::default()).is_err());
     }
 
     #[test]
     fn hash_ignores_write_date_and_number_form() {
-        let a = record(json!({"id": 1, "x": 5, "write_date": "2026-01-01 00:00:00", "l": [{"q": 1.0}]}));
-        let b = record(json!({"l": [{"q": 1}], "write_date": "2026-02-01 00:00:00", "x": 5.0, "id": 1}));
-        assert_eq!(a.content_hash(), b.content_hash());
+        let a = text(&json!({"id": 1, "x": 5, "write_date": "2026-01-01 00:00:00", "l": [{"q": 1.0}]}));
+        let b = text(&json!({"l": [{"q": 1}], "write_date": "2026-02-01 00:00:00", "x": 5.0, "id": 1}));
+        assert_eq!(a.hash, b.hash);
     }
 
     #[test]
     fn hash_sees_every_value() {
-        let base = record(json!({"id": 1, "x": null, "y": ["a", "b"]}));
+        let base = text(&json!({"id": 1, "x": null, "y": ["a", "b"]}));
         for other in [
             json!({"id": 1, "x": false, "y": ["a", "b"]}),
             json!({"id": 1, "x": null, "y": ["ab"]}),
             json!({"id": 1, "x": null, "y": ["b", "a"]}),
             json!({"id": 2, "x": null, "y": ["a", "b"]}),
         ] {
-            assert_ne!(base.content_hash(), record(other).content_hash());
+            assert_ne!(base.hash, text(&other).hash);
         }
     }
 }

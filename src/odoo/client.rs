@@ -102,12 +102,14 @@ struct Inner {
     transport: Box<dyn Transport>,
     context: Map<String, Value>,
     info: ServerInfo,
+    hosted_by_odoo: bool,
 }
 
 impl Client {
     /// Connects and logs in.
     pub async fn connect(config: &config::Odoo, secret: SecretString) -> Result<Self, OdooError> {
         let server = Server::new(&config.url, config.timeout)?;
+        let hosted_by_odoo = server.is_hosted_by_odoo();
         let (series, server_version) = version(&server).await?;
         let login = Login { server, series, config, secret };
         let (transport, name, uid): (Box<dyn Transport>, _, _) = match login.json2().await? {
@@ -122,12 +124,17 @@ impl Client {
             }
         };
         let info = ServerInfo { series, server_version, uid, transport: name };
-        Ok(Self { inner: Arc::new(Inner { transport, context: base_context(config.company), info }) })
+        Ok(Self { inner: Arc::new(Inner { transport, context: base_context(config.company), info, hosted_by_odoo }) })
     }
 
     /// What the server said about itself.
     pub fn info(&self) -> &ServerInfo {
         &self.inner.info
+    }
+
+    /// Whether this is Odoo Online or Odoo.sh, which ask for few calls and none in parallel.
+    pub fn is_hosted_by_odoo(&self) -> bool {
+        self.inner.hosted_by_odoo
     }
 
     /// The company that was configured.

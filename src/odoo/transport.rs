@@ -3,13 +3,14 @@
 //! Every exchange has a time limit and every answer a size limit. Errors name the server without credentials and
 //! never quote an answer's body.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
+use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
 use super::{Call, OdooError};
@@ -18,8 +19,14 @@ use crate::net;
 /// Largest answer that is read.
 const MAX_ANSWER: usize = 256 << 20;
 
+/// Most that is set aside for an answer because it says that it is large.
+const PREALLOCATED: u64 = 8 << 20;
+
 /// Answers up to this size are read at once; larger ones take more than a fraction of a millisecond.
 const READ_INLINE: usize = 64 << 10;
+
+/// Between two calls to Odoo's own hosting, which asks for no more than one per second.
+const HOSTED_PACE: Duration = Duration::from_secs(1);
 
 /// Longest `Retry-After` that is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -38,6 +45,23 @@ pub(super) struct Server {
     base: Url,
     timeout: Duration,
     max_answer: usize,
+    /// For Odoo's own hosting only.
+    pace: Option<Arc<Pace>>,
+}
+
+/// One call after the other, with a pause between their beginnings.
+struct Pace(Mutex<Instant>);
+
+impl Pace {
+    fn new() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    async fn turn(&self) {
+        let mut next = self.0.lock().await;
+        tokio::time::sleep_until(*next).await;
+        *next = Instant::now() + HOSTED_PACE;
+    }
 }
 
 /// An answer that arrived whole.
@@ -55,13 +79,20 @@ impl Server {
             base.set_path(&format!("{}/", base.path()));
         }
         let http = net::client(&base).map_err(|error| unreachable(&base, root_cause(&error)))?;
-        Ok(Self { http, base, timeout, max_answer: MAX_ANSWER })
+        let hosted = base.host_str().is_some_and(|host| host.ends_with(".odoo.com"));
+        let pace = hosted.then(|| Arc::new(Pace::new()));
+        Ok(Self { http, base, timeout, max_answer: MAX_ANSWER, pace })
     }
 
     #[cfg(test)]
     pub(super) fn with_max_answer(mut self, max_answer: usize) -> Self {
         self.max_answer = max_answer;
         self
+    }
+
+    /// Whether this is Odoo Online or Odoo.sh.
+    pub(super) fn is_hosted_by_odoo(&self) -> bool {
+        self.pace.is_some()
     }
 
     /// Posts a body and reads the answer. Statuses that mean the same to every transport are errors here.
@@ -85,6 +116,9 @@ impl Server {
     }
 
     async fn exchange(&self, request: reqwest::RequestBuilder, timeout: Option<Duration>) -> Result<Answer, OdooError> {
+        if let Some(pace) = &self.pace {
+            pace.turn().await;
+        }
         let request = request.timeout(timeout.unwrap_or(self.timeout));
         let mut response = request.send().await.map_err(|error| self.broken(&error))?;
         let status = response.status();
@@ -92,7 +126,7 @@ impl Server {
         if response.content_length().is_some_and(|length| length > self.max_answer as u64) {
             return Err(too_large(self.max_answer));
         }
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(response.content_length().unwrap_or_default().min(PREALLOCATED) as usize);
         while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error))? {
             if body.len() + chunk.len() > self.max_answer {
                 return Err(too_large(self.max_answer));
@@ -204,6 +238,28 @@ mod tests {
         ] {
             assert_eq!(retry_after(value, now), expected.map(Duration::from_secs), "{value}");
         }
+    }
+
+    #[test]
+    fn only_odoos_own_hosting_is_paced() {
+        for (url, hosted) in [
+            ("https://shop.odoo.com", true),
+            ("https://odoo.example.com", false),
+            ("https://shop.odoo.com.example", false),
+        ] {
+            let server = Server::new(&Url::parse(url).expect("a URL"), Duration::from_secs(1)).expect("a server");
+            assert_eq!(server.is_hosted_by_odoo(), hosted, "{url}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_take_turns() {
+        let pace = Pace::new();
+        let began = Instant::now();
+        for _ in 0..3 {
+            pace.turn().await;
+        }
+        assert_eq!(began.elapsed().as_secs(), 2 * HOSTED_PACE.as_secs());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     mirror::{self, State},
     queries,
 };
-use crate::domain::Change;
+use crate::domain::{Change, RecordText};
 
 /// What became of a batch of changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,8 +56,8 @@ fn accept(connection: &Connection, change: &Change, now: i64) -> Result<bool, St
     }
     let state = mirror::state(connection, change.model, change.record_id)?;
     if state.is_none_or(|state| is_news(change, &state)) {
-        let (model, id) = (change.model, change.record_id);
-        mirror::put(connection, model, id, &change.data, change.seq, change.removes_record(), now)?;
+        let record = RecordText::try_from(&change.data)?;
+        mirror::put(connection, change.model, &record, change.seq, change.removes_record(), now)?;
         mirror::put_names(connection, &change.names)?;
     }
     Ok(true)

@@ -82,11 +82,9 @@ impl Store {
         let wakes = error.is_none();
         let accepted = self
             .write(move |connection| {
-                if let Some(known) = known(connection, &delivery.source, &delivery.key)? {
-                    return Ok(known);
-                }
                 if jobs::open_count(connection)? >= limit {
-                    return Err(StoreError::QueueFull { limit });
+                    let known = known(connection, &delivery.source, &delivery.key)?;
+                    return known.ok_or(StoreError::QueueFull { limit });
                 }
                 keep(connection, delivery, lane, error, reply, now)
             })
@@ -137,7 +135,7 @@ fn keep(
     now: i64,
 ) -> Result<Accepted, StoreError> {
     let state = if error.is_none() { "accepted" } else { "rejected" };
-    let id: i64 = connection.prepare_cached(queries::DELIVERY_INSERT)?.query_row(
+    let inserted = connection.prepare_cached(queries::DELIVERY_INSERT)?.query_row(
         params![
             delivery.source,
             delivery.key,
@@ -148,12 +146,17 @@ fn keep(
             reply.status,
             reply.body,
         ],
-        |row| row.get(0),
-    )?;
+        |row| row.get::<_, i64>(0),
+    );
+    let Some(id) = inserted.optional()? else {
+        let known = known(connection, &delivery.source, &delivery.key)?;
+        return known.ok_or(StoreError::BadRow { detail: "a delivery is there and is not".to_owned() });
+    };
     let job = NewJob {
         kind: JobKind::Intake,
         lane,
-        key: format!("{}:{}", delivery.source, delivery.key),
+        // The sender's key is unique with the delivery; in an index of its own it would be one more random page.
+        key: id.to_string(),
         record_key: None,
         payload: String::new(),
         not_before: 0,

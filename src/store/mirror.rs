@@ -4,13 +4,16 @@
 //! changed since then is left alone. A page covers a range of ids: what the mirror has there and the page has not is
 //! gone from Odoo.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    ops::AddAssign,
+};
 
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 use serde_json::Value;
 
 use super::{Store, StoreError, queries};
-use crate::domain::{Model, Names, Page, Record, relation_of};
+use crate::domain::{Model, Names, Page, Record, RecordText, relation_of};
 
 /// What a page brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,8 +89,22 @@ pub(super) struct State {
     pub(super) write_date: Option<String>,
 }
 
+impl AddAssign for PageStored {
+    fn add_assign(&mut self, other: Self) {
+        self.new += other.new;
+        self.changed += other.changed;
+        self.deleted += other.deleted;
+    }
+}
+
+/// Records of a page per write.
+const RECORDS_PER_WRITE: usize = 250;
+
 impl Store {
     /// Stores a page that was asked for at `requested_at`. `covers`: the page holds every record with these ids.
+    ///
+    /// In several writes, so that webhooks need not wait for all of it; stored in part, it is stored again with the next
+    /// sweep.
     pub async fn store_page(
         &self,
         model: Model,
@@ -96,18 +113,32 @@ impl Store {
         covers: Option<(i64, i64)>,
     ) -> Result<PageStored, StoreError> {
         let now = self.now();
-        self.write(move |connection| {
-            let mut stored = PageStored::default();
-            for record in &page.records {
-                store_record(connection, model, record, requested_at, now, &mut stored)?;
-            }
-            if let Some((first, last)) = covers {
-                stored.deleted = delete_missing(connection, model, &page, (first, last), requested_at, now)?;
-            }
-            put_names(connection, &page.names)?;
-            Ok(stored)
-        })
-        .await
+        let there: HashSet<i64> = page.records.iter().map(|record| record.id).collect();
+        let mut stored = PageStored::default();
+        let mut records = page.records;
+        while !records.is_empty() {
+            let rest = records.split_off(records.len().min(RECORDS_PER_WRITE));
+            let part = std::mem::replace(&mut records, rest);
+            stored += self
+                .write(move |connection| {
+                    let mut stored = PageStored::default();
+                    for record in &part {
+                        store_record(connection, model, record, requested_at, now, &mut stored)?;
+                    }
+                    Ok(stored)
+                })
+                .await?;
+        }
+        stored.deleted = self
+            .write(move |connection| {
+                put_names(connection, &page.names)?;
+                match covers {
+                    Some(range) => delete_missing(connection, model, &there, range, requested_at, now),
+                    None => Ok(0),
+                }
+            })
+            .await?;
+        Ok(stored)
     }
 
     /// One record, deleted ones included.
@@ -151,12 +182,12 @@ impl Store {
 fn store_record(
     connection: &Connection,
     model: Model,
-    record: &Record,
+    record: &RecordText,
     requested_at: i64,
     now: i64,
     stored: &mut PageStored,
-) -> Result<(), StoreError> {
-    let id = record.id().ok_or_else(|| StoreError::BadRow { detail: format!("a {model} without an id") })?;
+) -> rusqlite::Result<()> {
+    let id = record.id;
     let mut query = connection.prepare_cached(queries::MIRROR_STATE)?;
     let known = query
         .query_row(params![model.as_str(), id], |row| Ok((row.get::<_, Vec<u8>>("hash")?, state_of(row)?)))
@@ -164,7 +195,7 @@ fn store_record(
     let seq = match known {
         // An event overtook this page.
         Some((_, state)) if state.updated_at > requested_at => return Ok(()),
-        Some((hash, state)) if !state.deleted && hash == record.content_hash() => return Ok(()),
+        Some((hash, state)) if !state.deleted && hash == record.hash => return Ok(()),
         Some((_, state)) => {
             stored.changed += 1;
             state.seq
@@ -174,18 +205,17 @@ fn store_record(
             0
         }
     };
-    put(connection, model, id, record, seq, false, now)
+    put(connection, model, record, seq, false, now)
 }
 
 fn delete_missing(
     connection: &Connection,
     model: Model,
-    page: &Page,
+    there: &HashSet<i64>,
     (first, last): (i64, i64),
     requested_at: i64,
     now: i64,
 ) -> Result<u64, StoreError> {
-    let there: std::collections::HashSet<i64> = page.records.iter().filter_map(Record::id).collect();
     let mut query = connection.prepare_cached(queries::MIRROR_IN_RANGE)?;
     let known: Vec<i64> = query
         .query_map(params![model.as_str(), first, last, requested_at], |row| row.get(0))?
@@ -210,18 +240,17 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<State> {
 pub(super) fn put(
     connection: &Connection,
     model: Model,
-    id: i64,
-    record: &Record,
+    record: &RecordText,
     seq: i64,
     deleted: bool,
     now: i64,
-) -> Result<(), StoreError> {
+) -> rusqlite::Result<()> {
     connection.prepare_cached(queries::MIRROR_PUT)?.execute(params![
         model.as_str(),
-        id,
-        serde_json::to_string(record)?,
-        record.content_hash(),
-        record.0.get("write_date").and_then(Value::as_str),
+        record.id,
+        record.json,
+        record.hash,
+        record.write_date,
         seq,
         deleted,
         now,

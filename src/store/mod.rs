@@ -185,6 +185,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     // A burst makes the log grow; without a limit it would keep that size for ever.
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+    // The undo log of a savepoint is of no use after a crash.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

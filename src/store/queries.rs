@@ -36,6 +36,7 @@ pub(super) const RETENTION_DELIVERIES: &str = include_str!("../../sql/retention/
 pub(super) const RETENTION_JOBS: &str = include_str!("../../sql/retention/jobs.sql");
 pub(super) const STATS_COUNT: &str = include_str!("../../sql/stats/count.sql");
 pub(super) const STATS_OLDEST: &str = include_str!("../../sql/stats/oldest.sql");
+pub(super) const STATS_OPEN: &str = include_str!("../../sql/stats/open.sql");
 pub(super) const STATS_TALLY: &str = include_str!("../../sql/stats/tally.sql");
 
 #[cfg(test)]
@@ -81,6 +82,7 @@ mod tests {
         ("retention/jobs.sql", RETENTION_JOBS),
         ("stats/count.sql", STATS_COUNT),
         ("stats/oldest.sql", STATS_OLDEST),
+        ("stats/open.sql", STATS_OPEN),
         ("stats/tally.sql", STATS_TALLY),
     ];
 

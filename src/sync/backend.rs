@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use backon::BackoffBuilder;
 use secrecy::SecretString;
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -43,9 +43,17 @@ pub struct Session {
     pub resolver: Resolver,
     /// `database.uuid`, if the user may read it.
     pub database: Option<String>,
+    /// Held from looking for a batch's customers until they are in Odoo: two batches must not both miss the same one.
+    pub customers: Mutex<()>,
 }
 
 impl Session {
+    /// Whether Odoo may be sent several batches at once. Without the addon nothing in Odoo keeps two of them apart;
+    /// Odoo's own hosting asks its customers not to.
+    pub fn allows_parallel_calls(&self) -> bool {
+        matches!(self.bridge, Bridge::Addon(_)) && !self.client.is_hosted_by_odoo()
+    }
+
     /// Answers everything that a batch needs to know, in a handful of calls at most.
     pub async fn answer(&self, questions: Questions) -> Result<Answers, OdooError> {
         let lookups: Vec<Lookup> = questions.lookups.into_iter().collect();
@@ -165,6 +173,11 @@ impl Backend {
         }
     }
 
+    /// The session, if there is one.
+    pub fn current(&self) -> Option<Arc<Session>> {
+        self.0.session.borrow().clone()
+    }
+
     /// Tells that a call failed. Ends the session if that means that Odoo is down or refuses the login.
     pub fn report(&self, error: &OdooError) {
         let pause = match error {
@@ -209,7 +222,7 @@ impl Backend {
         let state = bridge.guard().await.map_err(denied)?;
         let database = self.check_database(state).await?;
         let resolver = Resolver::new(client.clone());
-        Ok(Session { client, bridge, resolver, database })
+        Ok(Session { client, bridge, resolver, database, customers: Mutex::default() })
     }
 
     /// Without the addon, records that were written through it would not be recognised and would be made again.

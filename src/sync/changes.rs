@@ -12,7 +12,7 @@ use super::{Session, SyncError};
 use crate::{
     clock::Clock,
     config,
-    domain::Model,
+    domain::{Model, RecordText},
     odoo::{AddonBridge, Bridge, PlainBridge},
     store::Store,
 };
@@ -90,8 +90,8 @@ async fn by_write_date(
     Ok(new)
 }
 
-fn write_date(record: &crate::domain::Record) -> Option<DateTime<Utc>> {
-    parse_utc(record.0.get("write_date")?.as_str()?)
+fn write_date(record: &RecordText) -> Option<DateTime<Utc>> {
+    parse_utc(record.write_date.as_deref()?)
 }
 
 /// Odoo's form of a moment in UTC.

@@ -1,19 +1,21 @@
 //! Keeping Odoo and the store in step.
 //!
 //! - [`backend`]: one Odoo, connected or not, and whether the daemon may write to it
-//! - [`prepare`] and [`push`]: operations into Odoo
+//! - [`prepare`] and [`push`]: operations into Odoo; [`governor`]: how many calls at once
 //! - [`pull`]: whole models into the mirror, for the first time and as the slow sweep
 //! - [`changes`]: what changed since, by acknowledgement (with the addon) or by `write_date` (without)
 //! - [`schedule`]: when each of these runs
 
 pub mod backend;
 pub mod changes;
+pub mod governor;
 pub mod prepare;
 pub mod pull;
 pub mod push;
 pub mod schedule;
 
 pub use backend::{Backend, Session};
+pub use governor::Governor;
 
 use crate::{odoo::OdooError, store::StoreError};
 

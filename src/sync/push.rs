@@ -50,6 +50,10 @@ pub async fn push(
     operations: &[Operation],
 ) -> Result<Vec<Pushed>, StoreError> {
     let questions = prepare::questions(operations);
+    let _customers = match questions.partners.is_empty() {
+        true => None,
+        false => Some(session.customers.lock().await),
+    };
     let answers = match session.answer(questions).await {
         Ok(answers) => answers,
         Err(error) => return Ok(operations.iter().map(|_| Pushed::Failed(error.clone())).collect()),

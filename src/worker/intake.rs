@@ -23,6 +23,8 @@ pub struct IntakeHandler {
 impl Handler for IntakeHandler {
     const KIND: JobKind = JobKind::Intake;
 
+    type Ready = ();
+
     fn batch(&self) -> usize {
         64
     }
@@ -33,7 +35,7 @@ impl Handler for IntakeHandler {
 
     async fn ready(&self) {}
 
-    async fn run(&self, jobs: &[Job]) -> Vec<Outcome> {
+    async fn run(&self, (): (), jobs: &[Job]) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             outcomes.push(match job.delivery_id {

@@ -1,6 +1,9 @@
 //! Push: operations from the outbox into Odoo.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tracing::{info, warn};
 
@@ -11,7 +14,7 @@ use crate::{
     odoo::OdooError,
     store::{Job, JobKind, Outcome, Store},
     sync::{
-        Backend, Session,
+        Backend, Governor, Session,
         push::{self, Owned, Pushed},
     },
     telemetry::Metrics,
@@ -36,13 +39,22 @@ pub struct PushHandler {
     pub timeout: Duration,
     /// Fields that the daemon owns.
     pub owned: Owned,
+    /// How many calls at once.
+    pub governor: Governor,
 }
 
 impl Handler for PushHandler {
     const KIND: JobKind = JobKind::Push;
 
+    type Ready = Arc<Session>;
+
     fn batch(&self) -> usize {
         self.batch
+    }
+
+    fn concurrency(&self) -> usize {
+        let parallel = self.backend.current().is_some_and(|session| session.allows_parallel_calls());
+        if parallel { self.governor.calls() } else { 1 }
     }
 
     fn lease(&self) -> Duration {
@@ -50,23 +62,30 @@ impl Handler for PushHandler {
         self.timeout * 4
     }
 
-    async fn ready(&self) {
-        self.backend.session().await;
+    async fn ready(&self) -> Arc<Session> {
+        self.backend.session().await
     }
 
-    async fn run(&self, jobs: &[Job]) -> Vec<Outcome> {
-        let session = self.backend.session().await;
+    async fn run(&self, session: Arc<Session>, jobs: &[Job]) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = jobs.iter().map(|_| None).collect();
         let (fresh, suspicious): (Vec<usize>, Vec<usize>) =
             (0..jobs.len()).partition(|&position| jobs[position].attempts < SUSPICIOUS_AFTER);
+        let mut failed = false;
         for group in std::iter::once(fresh).chain(suspicious.into_iter().map(|position| vec![position])) {
             if group.is_empty() {
                 continue;
             }
-            let failed = self.send(&session, jobs, &group, &mut outcomes).await;
+            failed = self.send(&session, jobs, &group, &mut outcomes).await;
             if failed {
                 break;
             }
+        }
+        if failed {
+            self.governor.failed();
+        } else if jobs.len() == self.batch {
+            self.governor.full_batch(jobs.len(), Instant::now());
+        } else {
+            self.governor.small_batch();
         }
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| self.release("waiting for Odoo"))).collect()
     }

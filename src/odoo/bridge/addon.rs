@@ -288,7 +288,7 @@ mod tests {
             panic!("the addon was not found");
         };
         let page = bridge.pull(Model::Lead, 0, 10).await.expect("a page");
-        assert_eq!((page.records[0].id(), page.names["crm.stage"][&1].as_str(), page.total), (Some(1), "New", Some(1)));
+        assert_eq!((page.records[0].id, page.names["crm.stage"][&1].as_str(), page.total), (1, "New", Some(1)));
         assert_eq!(bridge.ack(&["a".to_owned(), "b".to_owned()]).await, Ok(2));
         let error = bridge.events(10).await.expect_err("half an event");
         assert!(matches!(&error, OdooError::Garbled { detail } if !detail.contains("hidden")), "{error}");

@@ -43,6 +43,8 @@ pub enum Resolved {
 #[derive(Debug)]
 pub struct Resolver {
     client: Client,
+    /// Held while Odoo is asked: two batches must not both create what both miss.
+    asking: tokio::sync::Mutex<()>,
     /// Held for moments only, never while Odoo is asked.
     cache: Mutex<HashMap<Lookup, (i64, Instant)>>,
     partner_fields: tokio::sync::OnceCell<partners::Fields>,
@@ -54,6 +56,7 @@ impl Resolver {
     pub fn new(client: Client) -> Self {
         Self {
             client,
+            asking: tokio::sync::Mutex::default(),
             cache: Mutex::default(),
             partner_fields: tokio::sync::OnceCell::new(),
             company_currency: tokio::sync::OnceCell::new(),
@@ -62,6 +65,12 @@ impl Resolver {
 
     /// Resolves all of them. Every lookup of the input is a key of the result.
     pub async fn resolve(&self, lookups: &[Lookup]) -> Result<HashMap<Lookup, Resolved>, OdooError> {
+        let resolved = self.remembered(lookups);
+        if lookups.iter().all(|lookup| resolved.contains_key(lookup)) {
+            return Ok(resolved);
+        }
+        let _asking = self.asking.lock().await;
+        // Another batch may have asked meanwhile.
         let mut resolved = self.remembered(lookups);
         let mut open: BTreeMap<Kind, Vec<&Lookup>> = BTreeMap::new();
         for lookup in lookups.iter().filter(|lookup| !resolved.contains_key(lookup)) {

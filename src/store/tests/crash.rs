@@ -87,9 +87,14 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         let state = |key: &str| {
             connection.query_row("SELECT state FROM job WHERE key = ?1", [key], |row| row.get::<_, String>(0))
         };
+        let intake_of = |delivery: &str| {
+            let query = "SELECT job.id FROM job JOIN delivery ON delivery.id = delivery_id \
+                         WHERE job.kind = 'intake' AND source || ':' || delivery.key = ?1";
+            connection.query_row(query, [delivery], |row| row.get::<_, i64>(0))
+        };
         for line in &heard {
             if let Some(key) = line.strip_prefix("acknowledged ") {
-                assert!(state(key).is_ok(), "{key} was acknowledged");
+                assert!(intake_of(key).is_ok(), "{key} was acknowledged");
             } else if let Some(key) = line.strip_prefix("finished ") {
                 assert_eq!(state(key), Ok("done".to_owned()), "{key}");
                 // What follows from an intake came with its end.

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{LINE_FIELDS, LINES, PlainBridge};
 use crate::{
-    domain::{Model, Names, Page, Record},
-    odoo::{FieldKind, FieldMap, OdooError, Search},
+    domain::{Model, Names, Page, Record, RecordText},
+    odoo::{FieldKind, FieldMap, OdooError, Search, client::unexpected},
 };
 
 /// What the mirror has of a line.
@@ -61,16 +61,18 @@ impl PlainBridge {
         for record in &raw {
             collect_names(&mut page.names, fields, record);
         }
-        page.records = raw.into_iter().map(|record| Record(normal(fields, record))).collect();
+        let mut records: Vec<Record> = raw.into_iter().map(|record| Record(normal(fields, record))).collect();
         if !with_lines.is_empty() {
-            let ids = page.records.iter().filter_map(Record::id).collect();
+            let ids = records.iter().filter_map(Record::id).collect();
             let mut lines = self.lines(ids, &MIRRORED_LINE_FIELDS, Some(&mut page.names)).await?;
-            for record in &mut page.records {
+            for record in &mut records {
                 let lines = record.id().and_then(|id| lines.remove(&id)).unwrap_or_default();
                 record.0.insert(LINES.to_owned(), Value::Array(lines));
             }
         }
-        self.name_links(fields, &mut page).await?;
+        self.name_links(fields, &records, &mut page.names).await?;
+        let texts = records.iter().map(RecordText::try_from).collect::<Result<_, _>>();
+        page.records = texts.map_err(|_| unexpected("search_read"))?;
         Ok(page)
     }
 
@@ -113,10 +115,10 @@ impl PlainBridge {
     }
 
     /// Names of what many2many fields link to: those do not come with the record.
-    async fn name_links(&self, fields: &FieldMap, page: &mut Page) -> Result<(), OdooError> {
+    async fn name_links(&self, fields: &FieldMap, records: &[Record], names: &mut Names) -> Result<(), OdooError> {
         let mut linked: HashMap<&str, BTreeSet<i64>> = HashMap::new();
         for (field, relation) in links(fields) {
-            for record in &page.records {
+            for record in records {
                 let ids = record.0.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64);
                 linked.entry(relation).or_default().extend(ids);
             }
@@ -130,7 +132,7 @@ impl PlainBridge {
             let named = found
                 .iter()
                 .filter_map(|record| Some((record["id"].as_i64()?, record["display_name"].as_str()?.to_owned())));
-            page.names.entry(relation.to_owned()).or_default().extend(named);
+            names.entry(relation.to_owned()).or_default().extend(named);
         }
         Ok(())
     }
