@@ -7,7 +7,7 @@ SERIES ?= 19.0
 BINARY  = target/debug/g-assistant
 ODOO    = tests/odoo/odoo-env
 
-.PHONY: help demo test check unit addon-test integration odoo addon package test-package clean
+.PHONY: help demo test check unit addon-test integration torture torture-short odoo addon package test-package clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,7 +15,7 @@ help: ## Show what there is
 demo: build ## The main job, live; ONCE=1 checks it and exits
 	python3 tests/demo/demo.py --binary $(BINARY) $(if $(ONCE),--once)
 
-test: check unit addon-test integration ## Everything, on the real Odoo
+test: check unit addon-test integration torture-short ## Everything, on the real Odoo
 
 build:
 	$(CARGO) build --locked
@@ -25,10 +25,16 @@ check: ## Formatting and lints
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 unit: ## Tests without Odoo
-	$(CARGO) test --locked --lib --bins --test architecture
+	$(CARGO) test --locked --lib --bins --test architecture --test torture_parts
 
 integration: build ## The daemon against the real Odoo, crashes included
 	$(CARGO) test --locked --test it
+
+torture: build ## Real faults for more than an hour; SEED=7 repeats a run, ONLY=a,b takes some of it
+	$(CARGO) test --locked --test torture -- --long $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+torture-short: build ## The same in a few minutes
+	$(CARGO) test --locked --test torture -- $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 addon-test: ## The addon's own tests, inside the real Odoo
 	odoo-addon/test-addon

@@ -1,8 +1,8 @@
 //! What was promised against what is there: a pure comparison, so that it can itself be tested.
 //!
-//! Four witnesses are heard: the senders (what was acknowledged), the daemon's store, Odoo's tables, and a trigger in
-//! PostgreSQL that writes down, in the transaction of each save, what was saved and which events were made of it. The
-//! trigger knows nothing of the addon: an event that is forgotten, or told of what was rolled back, cannot hide from it.
+//! Four witnesses are heard: the senders (what was acknowledged), the daemon's store, Odoo's tables with the addon's
+//! events, and a trigger in PostgreSQL that writes down, in the transaction of each save, what was saved. It knows
+//! nothing of the addon: an event that is forgotten, or told of what was rolled back, cannot hide from it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,21 +42,31 @@ pub struct Evidence {
     pub integrity: String,
 }
 
-/// What one transaction did to one lead; `None` where it did not exist.
+/// What one transaction did to one lead, as far as it is looked at; `None` where it did not exist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Save {
-    pub transaction: String,
     pub lead: i64,
     pub before: Option<Value>,
     pub after: Option<Value>,
 }
 
-/// An event, and the transaction that wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An event, and what it says of its lead.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub id: String,
-    pub transaction: String,
     pub lead: i64,
+    /// Whether it says that the lead is new, or gone.
+    pub change: Change,
+    /// The lead as it was committed.
+    pub data: Value,
+}
+
+/// What became of a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    Created,
+    Updated,
+    Deleted,
 }
 
 /// The figures of the audit's line.
@@ -149,32 +159,31 @@ impl Evidence {
     }
 
     fn judge_events(&self, verdict: &mut Verdict) {
-        let mut written: BTreeMap<(&str, i64), usize> = BTreeMap::new();
-        for event in &self.events {
-            *written.entry((&event.transaction, event.lead)).or_default() += 1;
-        }
         let figures = &mut verdict.figures;
         figures.events = self.events.len();
-        let saved: BTreeMap<(&str, i64), &Save> =
-            self.saves.iter().map(|save| ((save.transaction.as_str(), save.lead), save)).collect();
-        for (&(transaction, lead), save) in &saved {
-            let count = written.get(&(transaction, lead)).copied().unwrap_or_default();
-            let wanted = usize::from(save.needs_event());
-            if count < wanted {
-                figures.events_lost += 1;
-                verdict.findings.push(format!("transaction {transaction} changed lead {lead} and left no event"));
-            }
-            if count > 1 {
-                figures.events_doubled += count - 1;
-                verdict.findings.push(format!("transaction {transaction} left {count} events of lead {lead}"));
+        // What was told of each lead, by what it says. A save of what nobody looks at may have been told of, too.
+        let mut told: BTreeMap<(i64, Change, String), usize> = BTreeMap::new();
+        for event in &self.events {
+            *told.entry((event.lead, event.change, event.data.to_string())).or_default() += 1;
+        }
+        let (needed, allowed): (Vec<&Save>, Vec<&Save>) = self.saves.iter().partition(|save| save.before != save.after);
+        for (save, is_needed) in
+            needed.into_iter().map(|save| (save, true)).chain(allowed.into_iter().map(|save| (save, false)))
+        {
+            let Some((change, data)) = save.as_told() else { continue };
+            match told.get_mut(&(save.lead, change, data)) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ if is_needed => {
+                    figures.events_lost += 1;
+                    verdict.findings.push(format!("no event tells of this save: {save:?}"));
+                }
+                _ => {}
             }
         }
-        for (&(transaction, lead), count) in &written {
-            if !saved.contains_key(&(transaction, lead)) {
+        for ((lead, change, data), count) in told {
+            if count > 0 {
                 figures.events_doubled += count;
-                verdict
-                    .findings
-                    .push(format!("an event tells of lead {lead}, which transaction {transaction} left alone"));
+                verdict.findings.push(format!("{count} events too many say of lead {lead}: {change:?}, {data}"));
             }
         }
         let stored = tally(&self.stored);
@@ -209,9 +218,15 @@ impl Evidence {
 }
 
 impl Save {
-    /// Whether anything is left of it that the addon promises to tell.
-    fn needs_event(&self) -> bool {
-        self.before != self.after
+    /// What an event of it says. Of a lead that came and went in one transaction there is none.
+    fn as_told(&self) -> Option<(Change, String)> {
+        let (change, data) = match (&self.before, &self.after) {
+            (None, None) => return None,
+            (None, Some(after)) => (Change::Created, after),
+            (Some(_), Some(after)) => (Change::Updated, after),
+            (Some(before), None) => (Change::Deleted, before),
+        };
+        Some((change, data.to_string()))
     }
 }
 

@@ -6,28 +6,27 @@ mod audit;
 #[allow(dead_code)]
 mod proxy;
 
-use audit::{Event, Evidence, Figures, Save, Verdict};
+use audit::{Change, Event, Evidence, Figures, Save, Verdict};
 use serde_json::json;
 
 /// Two leads, two saves, everything as it should be.
 fn sound() -> Evidence {
     let lead = |city: &str| json!({"city": city});
-    let save =
-        |transaction: &str, lead, before, after| Save { transaction: transaction.to_owned(), lead, before, after };
-    let event =
-        |id: &str, transaction: &str, lead| Event { id: id.to_owned(), transaction: transaction.to_owned(), lead };
+    let save = |lead, before, after| Save { lead, before, after };
+    let event = |id: &str, change, city| Event { id: id.to_owned(), lead: 1, change, data: lead(city) };
     Evidence {
         acknowledged: [("a", "d1"), ("b", "d2")].map(|(lead, delivery)| (lead.to_owned(), delivery.to_owned())).into(),
         attempted: ["a", "b", "unanswered"].map(str::to_owned).into(),
         deliveries: vec!["d1".to_owned(), "d2".to_owned(), "d3".to_owned()],
         in_odoo: vec!["a".to_owned(), "b".to_owned(), "unanswered".to_owned()],
         saves: vec![
-            save("100", 1, None, Some(lead("x"))),
-            save("101", 1, Some(lead("x")), Some(lead("y"))),
-            save("102", 1, Some(lead("y")), Some(lead("y"))),
-            save("103", 2, None, None),
+            save(1, None, Some(lead("x"))),
+            save(1, Some(lead("x")), Some(lead("y"))),
+            // Of something else, and of a lead that came and went.
+            save(1, Some(lead("y")), Some(lead("y"))),
+            save(2, None, None),
         ],
-        events: vec![event("e1", "100", 1), event("e2", "101", 1)],
+        events: vec![event("e1", Change::Created, "x"), event("e2", Change::Updated, "y")],
         stored: vec!["e1".to_owned(), "e2".to_owned()],
         mirror: [(1, lead("y"))].into(),
         records: [(1, lead("y"))].into(),
@@ -83,7 +82,7 @@ fn lost_and_doubled_events_are_found() {
     });
     assert_eq!((unstored.events_lost, unstored.events_doubled), (1, 0));
     let twice = judged(|evidence| {
-        evidence.events.push(Event { id: "e3".to_owned(), ..evidence.events[1].clone() });
+        evidence.events.push(Event { id: "e3".to_owned(), ..evidence.events[0].clone() });
         evidence.stored.push("e3".to_owned());
     });
     assert_eq!((twice.events_lost, twice.events_doubled), (0, 1));
@@ -94,10 +93,13 @@ fn lost_and_doubled_events_are_found() {
 #[test]
 fn events_of_what_was_rolled_back_are_found() {
     let rolled_back = judged(|evidence| {
-        evidence.events.push(Event { id: "e3".to_owned(), transaction: "104".to_owned(), lead: 1 });
+        let data = json!({"city": "rolled back"});
+        evidence.events.push(Event { id: "e3".to_owned(), lead: 1, change: Change::Updated, data });
         evidence.stored.push("e3".to_owned());
     });
     assert_eq!((rolled_back.events_lost, rolled_back.events_doubled), (0, 1));
+    let wrong = judged(|evidence| evidence.events[1].data = json!({"city": "z"}));
+    assert_eq!((wrong.events_lost, wrong.events_doubled), (1, 1), "an event that says something else is none");
     let unknown_to_odoo = judged(|evidence| evidence.stored.push("e4".to_owned()));
     assert_eq!(unknown_to_odoo.events_doubled, 1);
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use crate::{
-    audit::{Event, Evidence, Save, Verdict},
+    audit::{Change, Event, Evidence, Save, Verdict},
     load::Load,
     progress::Progress,
     support::{
@@ -25,6 +25,11 @@ pub const FORBIDDEN: &str = "forbidden";
 
 /// What of a lead the audit looks at; the addon tells of changes of each of them.
 const FIELDS: [&str; 8] = ["name", "contact_name", "partner_name", "email_from", "phone", "city", "active", "stage_id"];
+
+/// Events that wait, and changes that no event was made of yet.
+const PENDING: &str = "select count(*) + coalesce((xpath('//n/text()', query_to_xml(
+        'select count(*) as n from ' || to_regclass('g_assistant_change'), true, false, '')))[1]::text::int, 0)
+    from g_assistant_event where state = 'pending'";
 
 /// What all scenarios share.
 pub struct World {
@@ -124,8 +129,7 @@ impl<'a> Stage<'a> {
         daemon.drained_within(patience).await;
         if self.events {
             until_within(patience, "the events are delivered", async || {
-                let pending = "select count(*) from g_assistant_event where state = 'pending'";
-                (self.database.count(pending) == 0).then_some(())
+                (self.database.count(PENDING) == 0).then_some(())
             })
             .await;
         }
@@ -159,8 +163,8 @@ impl<'a> Stage<'a> {
         let fields = FIELDS.map(|field| format!("'{field}', {field}")).join(", ");
         let (saves, events) = match self.events {
             true => (
-                rows("select tx::text, lead, before, after from torture_save"),
-                rows("select tx::text, uuid, lead from torture_event"),
+                rows("select lead, before, after from torture_save order by tx"),
+                rows("select uuid, res_id, kind, data::jsonb as data from g_assistant_event where model = 'crm.lead'"),
             ),
             false => Default::default(),
         };
@@ -172,26 +176,34 @@ impl<'a> Stage<'a> {
             saves: saves
                 .iter()
                 .map(|row| Save {
-                    transaction: text(row, "tx"),
                     lead: number(row, "lead"),
-                    before: there(row, "before"),
-                    after: there(row, "after"),
+                    before: there(row, "before").map(|data| looked_at(&data)),
+                    after: there(row, "after").map(|data| looked_at(&data)),
                 })
                 .collect(),
             events: events
                 .iter()
-                .map(|row| Event { id: text(row, "uuid"), transaction: text(row, "tx"), lead: number(row, "lead") })
+                .map(|row| Event {
+                    id: text(row, "uuid"),
+                    lead: number(row, "res_id"),
+                    change: match row["kind"].as_str() {
+                        Some("lead.created") => Change::Created,
+                        Some("lead.deleted" | "lead.merged") => Change::Deleted,
+                        _ => Change::Updated,
+                    },
+                    data: looked_at(&row["data"]),
+                })
                 .collect(),
             records: rows(&format!("select id, jsonb_build_object({fields}) as data from crm_lead"))
                 .iter()
-                .map(|row| (number(row, "id"), row["data"].clone()))
+                .map(|row| (number(row, "id"), looked_at(&row["data"])))
                 .collect(),
             ..Evidence::default()
         }
     }
 }
 
-/// The triggers that write down what is saved, and which events are made of it, in the same transaction.
+/// The trigger that writes down what is saved, in the same transaction. That somebody saved nothing new is left out.
 fn witnesses() -> String {
     let row = |name: &str| {
         let fields = FIELDS.map(|field| format!("'{field}', {name}.{field}")).join(", ");
@@ -201,6 +213,8 @@ fn witnesses() -> String {
         "alter table crm_lead add constraint torture_forbidden check (contact_name <> '{FORBIDDEN}');
          create table torture_save (tx xid8, lead integer, before jsonb, after jsonb, primary key (tx, lead));
          create function torture_saved() returns trigger language plpgsql as $$ begin
+             if tg_op = 'UPDATE' and to_jsonb(new) - 'write_date' - 'write_uid' = to_jsonb(old) - 'write_date' - 'write_uid'
+             then return null; end if;
              insert into torture_save
              values (pg_current_xact_id(), coalesce(new.id, old.id), {before}, {after})
              on conflict (tx, lead) do update set after = excluded.after;
@@ -208,17 +222,6 @@ fn witnesses() -> String {
          end $$;
          create trigger torture_saved after insert or update or delete on crm_lead
              for each row execute function torture_saved();
-         create table torture_event (uuid text, tx xid8, lead integer);
-         create function torture_told() returns trigger language plpgsql as $$ begin
-             if tg_op = 'DELETE' then
-                 delete from torture_event where uuid = old.uuid and tx = pg_current_xact_id();
-             elsif new.model = 'crm.lead' then
-                 insert into torture_event values (new.uuid, pg_current_xact_id(), new.res_id);
-             end if;
-             return null;
-         end $$;
-         create trigger torture_told after insert or delete on g_assistant_event
-             for each row execute function torture_told();
          insert into ir_config_parameter (key, value) values ('g_assistant_connector.enabled', 'True')
              on conflict (key) do update set value = excluded.value;
          insert into g_assistant_secret (value) values ('{WEBSITE_SECRET}');",
@@ -247,10 +250,14 @@ fn ask_store(path: &Path, evidence: &mut Evidence) {
         .iter()
         .map(|row| {
             let row: Value = serde_json::from_str(row).expect("JSON");
-            let data = FIELDS.iter().map(|&field| (field.to_owned(), row["data"][field].clone())).collect();
-            (row["id"].as_i64().expect("a number"), Value::Object(data))
+            (row["id"].as_i64().expect("a number"), looked_at(&row["data"]))
         })
         .collect();
+}
+
+/// The fields that count, in their order.
+fn looked_at(data: &Value) -> Value {
+    FIELDS.iter().map(|&field| (field.to_owned(), data[field].clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// What SQLite says of a store.
