@@ -17,7 +17,7 @@ help: ## Show what there is
 demo: build ## The main job, live; ONCE=1 checks it and exits
 	python3 tests/demo/demo.py --binary $(BINARY) $(if $(ONCE),--once)
 
-test: check unit addon-test integration ## Everything, on the real Odoo
+test: check unit addon-test integration torture-short ## Everything, on the real Odoo
 
 # The stores that are measured must be on a real disk, which /tmp often is not; and 1,024 connections need descriptors.
 bench: ## Every figure against its baseline (half an hour); ONLY=push,pull QUICK=1 PUBLISH=1
@@ -35,10 +35,16 @@ check: ## Formatting and lints
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 unit: ## Tests without Odoo
-	$(CARGO) test --locked --lib --bins --test architecture --test fuzz_corpus
+	$(CARGO) test --locked --lib --bins --test architecture --test fuzz_corpus --test torture_parts
 
 integration: build ## The daemon against the real Odoo, crashes included
 	$(CARGO) test --locked --test it
+
+torture: build ## Real faults for more than an hour; SEED=7 repeats a run, ONLY=a,b takes some of it
+	$(CARGO) test --locked --test torture -- --long $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+torture-short: build ## The same in a few minutes
+	$(CARGO) test --locked --test torture -- $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 addon-test: ## The addon's own tests, inside the real Odoo
 	odoo-addon/test-addon

@@ -6,10 +6,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     clock::Clock,
@@ -145,10 +145,14 @@ impl App {
 
         let failed = tokio::select! {
             biased;
-            () = stop.cancelled() => false,
+            () = stop.cancelled() => None,
+            error = app.store.broken() => Some(error.into()),
             // Tasks end only after `stop`; one that ends earlier has panicked, and half a daemon is worse than none.
-            _ = tasks.join_next() => true,
+            _ = tasks.join_next() => Some(anyhow!("a service of the daemon ended unexpectedly; see the log above")),
         };
+        if let Some(error) = &failed {
+            error!(%error, "cannot go on");
+        }
         stop.cancel();
         listening.cancel();
         info!("stopping");
@@ -162,8 +166,7 @@ impl App {
             warn!("some work did not end in time; it is repeated under the same keys at the next start");
         }
         app.store.close().await;
-        anyhow::ensure!(!failed, "a service of the daemon ended unexpectedly; see the log above");
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 

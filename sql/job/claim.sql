@@ -1,9 +1,10 @@
 -- Live before backfill, oldest first, at most the first open job of each record.
--- ?1 kind, ?2 now, ?3 limit, ?4 token, ?5 lease_until
+-- A time that is farther away than any wait was set while the clock was ahead.
+-- ?1 kind, ?2 now, ?3 limit, ?4 token, ?5 lease_until, ?6 the end of the longest wait
 UPDATE job SET state = 'leased', lease_token = ?4, lease_until = ?5
 WHERE id IN (
     SELECT id FROM job AS candidate
-    WHERE kind = ?1 AND state = 'ready' AND not_before <= ?2
+    WHERE kind = ?1 AND state = 'ready' AND (not_before <= ?2 OR not_before > ?6)
       AND NOT EXISTS (
           SELECT 1 FROM job AS earlier
           WHERE earlier.record_key = candidate.record_key AND earlier.id < candidate.id

@@ -16,8 +16,8 @@ use url::Url;
 use super::{Call, OdooError};
 use crate::net;
 
-/// Largest answer that is read.
-const MAX_ANSWER: usize = 256 << 20;
+/// Largest answer that is read: a page of 10,000 records with 6 kB each. Reading it takes several times as much memory.
+const MAX_ANSWER: usize = 64 << 20;
 
 /// Most that is set aside for an answer because it says that it is large.
 const PREALLOCATED: u64 = 8 << 20;
@@ -195,7 +195,9 @@ fn unreachable(base: &Url, detail: String) -> OdooError {
 }
 
 fn too_large(limit: usize) -> OdooError {
-    OdooError::Garbled { detail: format!("it is larger than {} MiB", limit >> 20) }
+    OdooError::Garbled {
+        detail: format!("it is larger than {} MiB; if these are pages of records, lower sync.page", limit >> 20),
+    }
 }
 
 /// The innermost cause: the outer ones repeat the URL or say nothing.

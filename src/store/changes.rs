@@ -112,6 +112,22 @@ mod tests {
         }
     }
 
+    /// What came while the clock was a day ahead does not stand in the way of what Odoo says now.
+    #[tokio::test]
+    async fn a_page_is_believed_after_the_clock_was_set_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ahead = open(&folder, clock_at(NOW + 86_400_000), 1).await;
+        let mut gone = change("b", 2, "lead.updated", "");
+        gone.record_id = 8;
+        gone.data = serde_json::from_value(json!({"id": 8})).expect("a record");
+        ahead.accept_changes(vec![change("a", 1, "lead.updated", "old"), gone]).await.expect("kept");
+        ahead.close().await;
+        let store = open(&folder, clock_at(NOW), 1).await;
+        let page = serde_json::from_value(json!({"records": [{"id": 7, "city": "new"}]})).expect("a page");
+        let stored = store.store_page(Model::Lead, page, NOW, Some((1, 9))).await.expect("kept");
+        assert_eq!((stored.changed, stored.deleted), (1, 1));
+    }
+
     #[tokio::test]
     async fn each_counts_once_and_the_newest_wins() {
         let (_folder, store) = store().await;

@@ -27,6 +27,14 @@ pub enum StoreError {
         /// SQLite's words.
         detail: String,
     },
+    /// Its file was deleted or replaced while it was open.
+    #[error(
+        "{}: the store is gone: its file was deleted or replaced while the daemon ran. Put a backup in its place, or start again with an empty one (the mirror comes back from Odoo, queued work does not)", path.display()
+    )]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// Written by a newer version.
     #[error("the store has schema {found}, this version knows {supported}: install the newer g-assistant again")]
     TooNew {
@@ -79,11 +87,22 @@ impl StoreError {
             self,
             Self::DiskFull
                 | Self::ReadOnly
+                | Self::Gone { .. }
                 | Self::QueueFull { .. }
                 | Self::Io { .. }
                 | Self::Sqlite { .. }
                 | Self::Closed
         )
+    }
+
+    /// Whether the same store may take the same write later.
+    pub fn may_pass(&self) -> bool {
+        self.is_temporary() && !self.is_final() && *self != Self::Closed
+    }
+
+    /// Whether the open file can be of no use any more, whatever is tried.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Gone { .. } | Self::Corrupt { .. })
     }
 
     pub(super) fn io(path: &Path, error: &std::io::Error) -> Self {

@@ -270,6 +270,18 @@ pub struct Attempt {
     pub error: Option<String>,
 }
 
+/// No job waits longer than this for its next attempt.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// Whether the time has come; also of a time that was set while the clock was a day ahead.
+fn is_due(due: i64, now: i64) -> bool {
+    due <= now || due > later(now, LONGEST_WAIT)
+}
+
+fn later(now: i64, wait: Duration) -> i64 {
+    now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// Wakes the workers when there is something for them.
 #[derive(Clone)]
 pub(super) struct Wake(Arc<[watch::Sender<()>]>);
@@ -295,10 +307,10 @@ impl Store {
     /// Leases up to `limit` due jobs for `lease`.
     pub async fn claim(&self, kind: JobKind, limit: usize, lease: Duration) -> Result<Vec<Job>, StoreError> {
         let now = self.now();
-        let until = now.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
+        let until = later(now, lease);
         // Nothing to do is the common case and need not disturb the writer.
         let worth_it = move |connection: &Connection| {
-            let due = next_due(connection, kind)?.is_some_and(|due| due <= now);
+            let due = next_due(connection, kind)?.is_some_and(|due| is_due(due, now));
             Ok(due || count(connection, kind, JobState::Leased)? > 0)
         };
         if !self.read(worth_it).await? {
@@ -438,12 +450,12 @@ fn next_due(connection: &Connection, kind: JobKind) -> rusqlite::Result<Option<i
 }
 
 fn claim(connection: &Connection, kind: JobKind, limit: usize, now: i64, until: i64) -> Result<Vec<Job>, StoreError> {
-    connection.prepare_cached(queries::JOB_EXPIRE)?.execute(params![kind, now])?;
+    connection.prepare_cached(queries::JOB_EXPIRE)?.execute(params![kind, now, later(until, LONGEST_WAIT)])?;
     let token: i64 = rand::random();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut query = connection.prepare_cached(queries::JOB_CLAIM)?;
     let mut jobs = query
-        .query_map(params![kind, now, limit, token, until], |row| {
+        .query_map(params![kind, now, limit, token, until, later(now, LONGEST_WAIT)], |row| {
             Ok(Job {
                 id: row.get(0)?,
                 lane: Lane::from_number(row.get(1)?),

@@ -89,6 +89,9 @@ pub(super) struct State {
     pub(super) write_date: Option<String>,
 }
 
+/// A time that is farther ahead than this (ms) was written before the clock was set back, and proves nothing.
+const AHEAD: i64 = 60_000;
+
 impl AddAssign for PageStored {
     fn add_assign(&mut self, other: Self) {
         self.new += other.new;
@@ -194,7 +197,7 @@ fn store_record(
         .optional()?;
     let seq = match known {
         // An event overtook this page.
-        Some((_, state)) if state.updated_at > requested_at => return Ok(()),
+        Some((_, state)) if state.updated_at > requested_at && state.updated_at < now + AHEAD => return Ok(()),
         Some((hash, state)) if !state.deleted && hash == record.hash => return Ok(()),
         Some((_, state)) => {
             stored.changed += 1;
@@ -218,7 +221,7 @@ fn delete_missing(
 ) -> Result<u64, StoreError> {
     let mut query = connection.prepare_cached(queries::MIRROR_IN_RANGE)?;
     let known: Vec<i64> = query
-        .query_map(params![model.as_str(), first, last, requested_at], |row| row.get(0))?
+        .query_map(params![model.as_str(), first, last, requested_at, now + AHEAD], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let mut deleted = 0;
     for id in known.into_iter().filter(|id| !there.contains(id)) {

@@ -17,6 +17,7 @@ mod jobs;
 mod meta;
 mod migrations;
 mod mirror;
+mod place;
 mod queries;
 mod readers;
 mod retention;
@@ -36,17 +37,19 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch;
 
 pub use bindings::Binding;
 pub use changes::ChangesAccepted;
 pub use deliveries::{Accepted, Delivery, NewDelivery, Reply};
 pub use error::StoreError;
-pub use jobs::{Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, Lane, NewJob, Outcome};
+pub use jobs::{Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, NewJob, Outcome};
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
 pub use retention::{Purged, Retention};
 pub use stats::{QueueStats, Stats};
 
 use crate::clock::Clock;
+use place::Place;
 use readers::Readers;
 use writer::Writer;
 
@@ -75,6 +78,9 @@ struct Inner {
     /// `None` when opened for reading.
     writer: Option<Writer>,
     wake: jobs::Wake,
+    place: Place,
+    /// Why the store is of no use any more.
+    broken: watch::Sender<Option<StoreError>>,
     /// Held as long as the service runs; the operating system lets go of it when the process dies.
     lock: Mutex<Option<File>>,
 }
@@ -84,6 +90,9 @@ const LOG_LIMIT: i64 = 16 * 1024 * 1024;
 
 /// How long a connection waits for another process's write.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How often an idle store is looked for at its place.
+const LOOK: Duration = Duration::from_secs(2);
 
 impl Store {
     /// Opens the store for the service: exclusively, migrated, with the jobs of a process that died ready again.
@@ -116,6 +125,7 @@ impl Store {
             require(&path)?;
             migrations::check(&connect(&path, OpenFlags::default())?)?;
             let readers = Readers::open(&path, 1)?;
+            let place = Place::of(&path)?;
             Ok(Self(Arc::new(Inner {
                 path,
                 clock: Clock::system(),
@@ -123,6 +133,8 @@ impl Store {
                 readers,
                 writer: None,
                 wake: jobs::Wake::default(),
+                place,
+                broken: watch::Sender::new(None),
                 lock: Mutex::new(None),
             })))
         })
@@ -132,8 +144,9 @@ impl Store {
     fn open_writable(options: StoreOptions, lock: Option<File>) -> Result<Self, StoreError> {
         let mut connection = connect(&options.path, OpenFlags::default())?;
         migrations::run(&mut connection)?;
-        let writer = Writer::start(connection)?;
         let readers = Readers::open(&options.path, options.readers)?;
+        let place = Place::of(&options.path)?;
+        let writer = Writer::start(connection, place.clone())?;
         Ok(Self(Arc::new(Inner {
             path: options.path,
             clock: options.clock,
@@ -141,6 +154,8 @@ impl Store {
             readers,
             writer: Some(writer),
             wake: jobs::Wake::default(),
+            place,
+            broken: watch::Sender::new(None),
             lock: Mutex::new(lock),
         })))
     }
@@ -153,13 +168,40 @@ impl Store {
         self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
+    /// Returns when the file turns out to be damaged, deleted or replaced: nothing that is done with it lasts.
+    pub async fn broken(&self) -> StoreError {
+        let mut broken = self.0.broken.subscribe();
+        loop {
+            if let Some(error) = broken.borrow_and_update().clone() {
+                return error;
+            }
+            if let Err(error) = self.0.place.check() {
+                return error;
+            }
+            tokio::select! {
+                // The sender lives in `self`.
+                _ = broken.changed() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    fn noting<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &result
+            && error.is_final()
+        {
+            self.0.broken.send_replace(Some(error.clone()));
+        }
+        result
+    }
+
     /// Runs `write` in a transaction and returns after it is durable.
     async fn write<T: Send + 'static>(
         &self,
         write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         match &self.0.writer {
-            Some(writer) => writer.write(write).await,
+            Some(writer) => self.noting(writer.write(write).await),
             None => Err(StoreError::ReadOnly),
         }
     }
@@ -169,7 +211,7 @@ impl Store {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.0.readers.read(read).await
+        self.noting(self.0.readers.read(read).await)
     }
 
     fn now(&self) -> i64 {

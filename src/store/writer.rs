@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
+use super::{StoreError, place::Place};
 
 /// Writes that may wait; beyond it a writer waits for its turn.
 const QUEUE: usize = 4096;
@@ -27,11 +27,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    /// Writes to the store that is open at this place.
+    pub(super) fn start(connection: Connection, place: Place) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || run(&connection, waiting))
+            .spawn(move || run(&connection, &place, waiting))
             .map_err(|error| StoreError::Sqlite { detail: format!("its thread could not start: {error}") })?;
         Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
@@ -63,7 +64,7 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, mut waiting: mpsc::Receiver<Work>) {
+fn run(connection: &Connection, place: &Place, mut waiting: mpsc::Receiver<Work>) {
     let mut group = Vec::with_capacity(GROUP);
     // No timer: a group is whatever came while the last commit was being written.
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
@@ -72,7 +73,8 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Work>) {
             Ok(()) => {
                 // The rest of a group whose transaction has ended must not slip out of it.
                 done.extend(group.drain(..).map(|work| work(still_open(connection).map(|()| connection))));
-                still_open(connection).and_then(|()| commit(connection))
+                // Nobody is told of what went into a file that is not there.
+                still_open(connection).and_then(|()| commit(connection)).and_then(|()| place.check())
             }
             Err(error) => {
                 let error = StoreError::from(error);

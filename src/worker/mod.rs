@@ -14,7 +14,7 @@ pub mod retry;
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -168,7 +168,7 @@ async fn run_batch<H: Handler>(store: &Store, handler: &H, clock: &Clock, ready:
         .zip(outcomes)
         .map(|(job, outcome)| Finish { job_id: job.id, lease_token: job.lease_token, outcome, started_at, duration_ms })
         .collect();
-    match store.finish(finishes).await {
+    match record(store, finishes, handler.lease()).await {
         Ok(finished) if finished < count => {
             warn!(kind = ?H::KIND, lost = count - finished, "some leases had run out; their jobs run again");
         }
@@ -177,6 +177,21 @@ async fn run_batch<H: Handler>(store: &Store, handler: &H, clock: &Clock, ready:
         Err(cause) => error!(%cause, kind = ?H::KIND, "the store failed; what was done is not written down"),
     }
     count
+}
+
+/// Writes down how a batch ended. A disk that is full now may not be so for long, and what is not written down is done
+/// again: so as long as the leases hold, it is tried again.
+async fn record(store: &Store, finishes: Vec<Finish>, lease: Duration) -> Result<usize, StoreError> {
+    let deadline = Instant::now() + lease;
+    loop {
+        match store.finish(finishes.clone()).await {
+            Err(cause) if cause.may_pass() && Instant::now() < deadline => {
+                warn!(%cause, "what was done cannot be written down yet; trying again");
+                tokio::time::sleep(POLL).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// How long to sleep after a claim that gave nothing, when the next job is due at `due`. One that is due already waits

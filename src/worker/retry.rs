@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
+use crate::store::LONGEST_WAIT;
+
 /// The first delay; each further attempt doubles it.
 const BASE: Duration = Duration::from_secs(2);
-/// No delay is longer, whatever a server's `Retry-After` says.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// After this many failed attempts a job is parked for a person to look at: about four hours.
 pub const MOST_ATTEMPTS: u32 = 24;
 
 /// How long to wait after failed attempt number `attempt` (from 1). `jitter` in `0.0..1.0` spreads jobs that failed
 /// together over ±20 %. A server's `Retry-After` is honoured within the longest delay, and never shortened by jitter.
 pub fn delay(attempt: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
-    let doubled = BASE.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST);
+    let doubled = BASE.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_WAIT);
     let spread = doubled.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0));
-    spread.max(retry_after.unwrap_or_default()).min(LONGEST)
+    spread.max(retry_after.unwrap_or_default()).min(LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -32,14 +32,14 @@ mod tests {
     #[test]
     fn honours_retry_after_within_reason() {
         assert_eq!(delay(1, Some(Duration::from_secs(60)), 0.0), Duration::from_secs(60));
-        assert_eq!(delay(1, Some(Duration::from_secs(86_400)), 0.0), LONGEST);
+        assert_eq!(delay(1, Some(Duration::from_secs(86_400)), 0.0), LONGEST_WAIT);
     }
 
     proptest! {
         #[test]
         fn is_always_within_bounds(attempt in 0u32.., after in proptest::option::of(0u64..1_000_000), jitter in -1.0..2.0) {
             let wait = delay(attempt, after.map(Duration::from_secs), jitter);
-            prop_assert!(wait >= BASE.mul_f64(0.79) && wait <= LONGEST);
+            prop_assert!(wait >= BASE.mul_f64(0.79) && wait <= LONGEST_WAIT);
         }
     }
 }

@@ -5,13 +5,14 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use g_assistant::sources::standard_webhooks::Key;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::odoo::{Database, Server, until};
+use super::odoo::{Database, Server, until, until_within};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_g-assistant");
 pub const WEBSITE_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -21,6 +22,9 @@ pub const TOKEN: &str = "a-token-for-tests-0123456789";
 pub struct Daemon {
     pub folder: TempDir,
     pub url: String,
+    /// Runs it: a command that ends with the daemon's own, and variables for it.
+    pub runner: Vec<String>,
+    pub variables: Vec<(String, String)>,
     process: Option<Child>,
     http: reqwest::Client,
 }
@@ -30,6 +34,8 @@ pub struct Daemon {
 pub struct Answer {
     pub status: u16,
     pub body: Value,
+    /// `Retry-After`, in seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl Daemon {
@@ -92,7 +98,21 @@ secret = {{ file = "odoo.secret" }}
 {sections}"#
         );
         fs::write(folder.path().join("config.toml"), config).expect("written");
-        Daemon { folder, url: format!("http://127.0.0.1:{port}"), process: None, http: http_client() }
+        Daemon {
+            folder,
+            url: format!("http://127.0.0.1:{port}"),
+            runner: Vec::new(),
+            variables: Vec::new(),
+            process: None,
+            http: http_client(),
+        }
+    }
+
+    /// Replaces a part of its configuration, which must be there.
+    pub fn edit(&self, from: &str, to: &str) {
+        let config = fs::read_to_string(self.config()).expect("read");
+        assert!(config.contains(from), "{from} is not in the configuration");
+        fs::write(self.config(), config.replace(from, to)).expect("written");
     }
 
     /// The process, while it runs.
@@ -104,18 +124,36 @@ secret = {{ file = "odoo.secret" }}
         self.folder.path().join("config.toml")
     }
 
-    /// Starts it and waits until it answers.
-    pub async fn start(&mut self) {
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Starts it, and waits for nothing.
+    pub fn spawn(&mut self) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log");
-        let process = Command::new(BINARY)
+        let mut words = self.runner.iter().map(String::as_str).chain([BINARY]);
+        let process = Command::new(words.next().expect("a program"))
+            .args(words)
             .arg("--config")
             .arg(self.config())
             .arg("run")
+            .envs(self.variables.iter().cloned())
             .stdout(Stdio::null())
-            .stderr(log.try_clone().expect("a log"))
+            .stderr(log)
             .spawn()
             .expect("the daemon starts");
         self.process = Some(process);
+    }
+
+    /// Starts it and waits until it answers.
+    pub async fn start(&mut self) {
+        self.spawn();
+        self.answers().await;
+    }
+
+    /// Waits until it answers.
+    pub async fn answers(&mut self) {
         until("the daemon answers", async || {
             let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
             assert!(ended.is_none(), "the daemon ended: {}", self.log());
@@ -159,6 +197,29 @@ secret = {{ file = "odoo.secret" }}
         }
     }
 
+    /// Holds it where it is, or lets it go on, as a machine that is moved does.
+    pub fn signal(&self, signal: &str) {
+        Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("signalled");
+    }
+
+    /// Waits until it ends by itself; returns the exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let mut process = self.process.take()?;
+        until("the daemon ends by itself", async || process.try_wait().expect("waited")).await.code()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running daemon").id()
+    }
+
+    /// The most memory that it has had, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running daemon");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    }
+
     /// SIGTERM; returns the exit code.
     pub async fn stop(&mut self) -> Option<i32> {
         let mut process = self.process.take()?;
@@ -179,7 +240,8 @@ secret = {{ file = "odoo.secret" }}
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
-    async fn get(&self, path: &str) -> reqwest::Result<Answer> {
+    /// Reads one path, when the daemon may be down.
+    pub async fn get(&self, path: &str) -> reqwest::Result<Answer> {
         let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(TOKEN);
         answer(request.send().await?).await
     }
@@ -207,23 +269,18 @@ secret = {{ file = "odoo.secret" }}
 
     /// A signed delivery of anything to any source, at any time.
     pub async fn deliver(&self, source: &str, id: &str, body: &[u8], timestamp: i64) -> reqwest::Result<Answer> {
-        let signature = Key::parse(WEBSITE_SECRET).expect("a good secret");
-        let moment = chrono::DateTime::from_timestamp(timestamp, 0).expect("a moment");
-        let signature = signature.sign(id, moment, body);
-        let request = self
-            .http
-            .post(format!("{}/api/webhooks/{source}", self.url))
-            .header("content-type", "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", signature)
-            .body(body.to_vec());
-        answer(request.send().await?).await
+        let address = format!("{}/api/webhooks/{source}", self.url);
+        deliver(&self.http, &address, id, body, timestamp).await
     }
 
     /// Waits until nothing is queued; what is parked stays.
     pub async fn drained(&self) {
-        until("the queues are empty", async || {
+        self.drained_within(Duration::from_secs(90)).await;
+    }
+
+    /// The same, for as long as it may take.
+    pub async fn drained_within(&self, patience: Duration) {
+        until_within(patience, "the queues are empty", async || {
             let health = self.get("/api/health").await.ok()?.body;
             let queues = health["queues"].as_object()?;
             let idle = queues.values().all(|queue| queue["ready"] == json!(0) && queue["leased"] == json!(0));
@@ -249,10 +306,32 @@ pub fn http_client() -> reqwest::Client {
     g_assistant::net::client(&"http://127.0.0.1".parse().expect("a URL")).expect("a client")
 }
 
+/// A signed delivery, as any sender makes it.
+pub async fn deliver(
+    http: &reqwest::Client,
+    address: &str,
+    id: &str,
+    body: &[u8],
+    timestamp: i64,
+) -> reqwest::Result<Answer> {
+    let moment = chrono::DateTime::from_timestamp(timestamp, 0).expect("a moment");
+    let signature = Key::parse(WEBSITE_SECRET).expect("a good secret").sign(id, moment, body);
+    let request = http
+        .post(address)
+        .header("content-type", "application/json")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", timestamp.to_string())
+        .header("webhook-signature", signature)
+        .body(body.to_vec());
+    answer(request.send().await?).await
+}
+
 async fn answer(response: reqwest::Response) -> reqwest::Result<Answer> {
     let status = response.status().as_u16();
+    let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = header.and_then(|seconds| seconds.parse().ok());
     let body = response.bytes().await?;
-    Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+    Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default(), retry_after })
 }
 
 fn free_port() -> u16 {

@@ -13,7 +13,7 @@ use std::{
 
 use g_assistant::{
     config::{AddonChoice, Odoo as OdooConfig, TransportChoice},
-    odoo::{Call, Client},
+    odoo::{Call, Client, OdooError},
     secret::SecretRef,
 };
 use serde_json::{Value, json};
@@ -77,7 +77,13 @@ fn results(text: &str) -> HashMap<String, String> {
         .collect()
 }
 
+/// A library that gives the process that loads it a clock of its own.
+pub fn faketime() -> String {
+    odoo_env(&["faketime"])["LIBFAKETIME"].clone()
+}
+
 /// One running server.
+#[derive(Clone)]
 pub struct Server {
     name: String,
     pub url: String,
@@ -136,9 +142,24 @@ impl Server {
         }
     }
 
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// `kill -9` of the whole process group.
     pub fn kill(&self) {
         odoo_env_text(&["kill9", "--name", &self.name]);
+    }
+
+    /// `kill -9` of PostgreSQL with all its processes, under every server.
+    pub fn kill_postgresql() {
+        odoo_env_text(&["kill9", "--postgresql"]);
+    }
+
+    /// Starts PostgreSQL again.
+    pub fn start_postgresql() {
+        odoo_env_text(&["up"]);
     }
 
     /// Starts it again on the same port.
@@ -181,6 +202,44 @@ impl Database {
         Database { name, key, login }
     }
 
+    /// A copy of this database with an identity of its own, and the same users and keys.
+    pub fn copy(&self, name: &str) -> Database {
+        odoo_env(&["newdb", name, "--template", &self.name, "--replace"]);
+        Database { name: name.to_owned(), key: self.key.clone(), login: self.login.clone() }
+    }
+
+    /// Puts this database in the place of another one, as a restored backup would be; what was there is dropped.
+    pub fn replace(mut self, other: &mut Database) {
+        let (new, old) = (std::mem::take(&mut self.name), &other.name);
+        let swap = format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname in ('{new}', '{old}');
+             alter database \"{old}\" rename to \"{old}_replaced\";
+             alter database \"{new}\" rename to \"{old}\""
+        );
+        odoo_env_text(&["psql", "postgres", "-At", "-c", &swap]);
+        odoo_env_text(&["dropdb", &format!("{old}_replaced")]);
+    }
+
+    /// Runs Odoo's own command line on it.
+    pub fn odoo(&self, arguments: &[&str]) {
+        let addons = format!("--addons-path={}", root().join("odoo-addon").display());
+        odoo_env_text(&[&["odoo"], arguments, &["-d", &self.name, &addons]].concat());
+    }
+
+    /// Runs a Python program with this database's `env`, in the background.
+    pub fn shell(&self, program: &str) -> std::process::Child {
+        let addons = format!("--addons-path={}", root().join("odoo-addon").display());
+        let mut shell = Command::new(root().join("tests/odoo/odoo-env"))
+            .args(["odoo", "shell", "--no-http", "-d", &self.name, &addons, "--log-level=error"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("odoo-env runs");
+        let mut input = shell.stdin.take().expect("its input");
+        std::io::Write::write_all(&mut input, program.as_bytes()).expect("written");
+        shell
+    }
+
     /// The administrator, at the keyboard.
     pub async fn admin(&self, server: &Server) -> Person {
         Person::log_in(server, self, "admin", "admin").await
@@ -210,13 +269,14 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         // A failing test keeps its database for the one who looks into it.
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && !self.name.is_empty() {
             odoo_env_text(&["dropdb", &self.name]);
         }
     }
 }
 
 /// Someone who works in Odoo, over plain XML-RPC.
+#[derive(Clone)]
 pub struct Person(Client);
 
 impl Person {
@@ -240,7 +300,12 @@ impl Person {
     /// Calls any method.
     pub async fn call(&self, call: Call) -> Value {
         let what = format!("{}.{}", call.model, call.method);
-        self.0.call(call).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+        self.try_call(call).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    /// The same, when it may fail.
+    pub async fn try_call(&self, call: Call) -> Result<Value, OdooError> {
+        self.0.call(call).await
     }
 
     pub async fn create(&self, model: &str, values: Value) -> i64 {
@@ -273,13 +338,18 @@ impl Person {
 }
 
 /// Waits until `check` gives a value.
-pub async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(90);
+pub async fn until<T>(what: &str, check: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(Duration::from_secs(90), what, check).await
+}
+
+/// The same, for as long as it may take.
+pub async fn until_within<T>(patience: Duration, what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(value) = check().await {
             return value;
         }
-        assert!(Instant::now() < deadline, "waited 90 s in vain: {what}");
+        assert!(Instant::now() < deadline, "waited {} s in vain: {what}", patience.as_secs());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -47,10 +47,9 @@ class Bridge(models.AbstractModel):
     @api.model
     def apply(self, ops, database=None):
         self._check_daemon()
-        uuid, neutralized = self._database()
-        if database and (neutralized or database != uuid):
-            # Not an error of any operation: the daemon keeps all of them and stops.
-            return json.dumps({"wrong_database": uuid, "neutralized": neutralized})
+        wrong = self._wrong_database(database)
+        if wrong:
+            return wrong
         try:
             operations = json.loads(ops)
         except ValueError as error:
@@ -83,8 +82,11 @@ class Bridge(models.AbstractModel):
         return '{"records":' + mirror._page(model, ids) + "," + json.dumps(answer)[1:]
 
     @api.model
-    def events(self, limit=500):
+    def events(self, limit=500, database=None):
         self._check_daemon()
+        wrong = self._wrong_database(database)
+        if wrong:
+            return wrong
         event_model = self.env["g_assistant.event"].sudo()
         limit = max(1, min(limit, MAX_PAGE))
         event_model._digest_for(limit)
@@ -92,8 +94,11 @@ class Bridge(models.AbstractModel):
         return json.dumps({"events": events._payload(), "pending": self._count_pending()})
 
     @api.model
-    def ack(self, uuids):
+    def ack(self, uuids, database=None):
         self._check_daemon()
+        wrong = self._wrong_database(database)
+        if wrong:
+            return wrong
         events = (
             self.env["g_assistant.event"]
             .sudo()
@@ -101,6 +106,15 @@ class Bridge(models.AbstractModel):
         )
         events._mark_delivered()
         return json.dumps({"acked": len(events)})
+
+    @api.model
+    def _wrong_database(self, database):
+        """The answer to a daemon that means another database, or not a copy."""
+        uuid, neutralized = self._database()
+        if database and (neutralized or database != uuid):
+            # Not an error of what was asked for: the daemon keeps all of it and stops.
+            return json.dumps({"wrong_database": uuid, "neutralized": neutralized})
+        return None
 
     @api.model
     def _database(self):

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -46,12 +47,10 @@ struct Hello {
     fields: HashMap<Model, Vec<String>>,
 }
 
-/// What `apply` answers.
+/// What is answered to a call that is meant for another database.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Answer {
-    Results(Vec<OpResult>),
-    WrongDatabase { wrong_database: Option<String> },
+struct WrongDatabase {
+    wrong_database: Value,
 }
 
 impl AddonBridge {
@@ -91,15 +90,8 @@ impl AddonBridge {
         let mut applied = Vec::with_capacity(operations.len());
         for batch in operations.chunks(MAX_OPERATIONS) {
             let fitted: Vec<ReadyOperation> = batch.iter().map(|operation| self.fit(operation)).collect();
-            let call = bridge_call("apply")
-                .arg("ops", json!(fitted).to_string())
-                .arg("database", self.database.clone().map_or(Value::Bool(false), Value::String));
-            let results = match answer(&self.client, call).await? {
-                Answer::Results(results) => results,
-                Answer::WrongDatabase { wrong_database } => {
-                    return Err(OdooError::WrongDatabase { found: wrong_database.unwrap_or_default() });
-                }
-            };
+            let call = bridge_call("apply").arg("ops", json!(fitted).to_string());
+            let results: Vec<OpResult> = self.answer_of_ours(call).await?;
             if results.len() != batch.len() {
                 return Err(unexpected("apply"));
             }
@@ -128,7 +120,7 @@ impl AddonBridge {
 
     /// The oldest undelivered events.
     pub async fn events(&self, limit: u32) -> Result<Events, OdooError> {
-        answer(&self.client, bridge_call("events").arg("limit", limit)).await
+        self.answer_of_ours(bridge_call("events").arg("limit", limit)).await
     }
 
     /// Marks events as delivered; returns how many were.
@@ -137,8 +129,14 @@ impl AddonBridge {
         struct Acked {
             acked: u64,
         }
-        let acked: Acked = answer(&self.client, bridge_call("ack").arg("uuids", ids)).await?;
+        let acked: Acked = self.answer_of_ours(bridge_call("ack").arg("uuids", ids)).await?;
         Ok(acked.acked)
+    }
+
+    /// Calls for nothing but the database that this bridge was opened to.
+    async fn answer_of_ours<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Result<T, OdooError> {
+        let database = self.database.clone().map_or(Value::Bool(false), Value::String);
+        transport::read(text_of(&self.client, call.arg("database", database)).await?, parse_of_ours).await
     }
 }
 
@@ -151,9 +149,23 @@ fn bridge_call(method: &str) -> Call {
 }
 
 async fn answer<T: DeserializeOwned + Send + 'static>(client: &Client, call: Call) -> Result<T, OdooError> {
+    transport::read(text_of(client, call).await?, parse).await
+}
+
+async fn text_of(client: &Client, call: Call) -> Result<Bytes, OdooError> {
     let method = call.method.clone();
     let Value::String(text) = client.call(call).await? else { return Err(unexpected(&method)) };
-    transport::read(text.into(), parse).await
+    Ok(text.into())
+}
+
+/// The same, where another database may have answered.
+fn parse_of_ours<T: DeserializeOwned>(text: &[u8]) -> Result<T, OdooError> {
+    parse(text).map_err(|error| match parse::<WrongDatabase>(text) {
+        Ok(WrongDatabase { wrong_database }) => {
+            OdooError::WrongDatabase { found: wrong_database.as_str().unwrap_or_default().to_owned() }
+        }
+        Err(_) => error,
+    })
 }
 
 /// The error says where, and not what: answers hold personal data.
@@ -292,5 +304,22 @@ mod tests {
         assert_eq!(bridge.ack(&["a".to_owned(), "b".to_owned()]).await, Ok(2));
         let error = bridge.events(10).await.expect_err("half an event");
         assert!(matches!(&error, OdooError::Garbled { detail } if !detail.contains("hidden")), "{error}");
+    }
+
+    #[tokio::test]
+    async fn events_are_those_of_its_own_database() {
+        let server = server(hello(1)).await;
+        for method in ["events", "ack", "apply"] {
+            answer_with(&server, method, json!({"wrong_database": "d-2", "neutralized": false})).await;
+        }
+        let Bridge::Addon(bridge) = open(&server, AddonChoice::Auto).await.expect("a bridge") else {
+            panic!("the addon was not found");
+        };
+        let refused = OdooError::WrongDatabase { found: "d-2".to_owned() };
+        assert_eq!(bridge.events(10).await, Err(refused.clone()));
+        assert_eq!(bridge.ack(&["a".to_owned()]).await, Err(refused.clone()));
+        let requests = server.received_requests().await.expect("recorded");
+        let sent: Value = requests.last().expect("a request").body_json().expect("JSON");
+        assert_eq!(sent["database"], "u-u-i-d");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::super::{JobKind, Store, StoreError, testing::*};
+use super::super::{JobKind, Lane, Store, StoreError, testing::*};
 
 #[tokio::test]
 async fn one_store_has_one_daemon() {
@@ -103,4 +103,39 @@ async fn only_the_owner_may_read_the_files() {
         let mode = folder.path().join(name).metadata().expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_store_that_is_deleted_or_replaced_takes_nothing_more() {
+    for (file, replaced) in [("store.db", false), ("store.db", true), ("store.db-wal", false)] {
+        let (folder, store) = store().await;
+        store.accept(delivery("web", "before"), Lane::Live, reply()).await.expect("kept");
+        let path = folder.path().join(file);
+        std::fs::rename(&path, folder.path().join("away")).expect("moved");
+        if replaced {
+            std::fs::write(&path, "").expect("written");
+        }
+        let gone = StoreError::Gone { path: folder.path().join("store.db") };
+        assert_eq!(store.accept(delivery("web", "after"), Lane::Live, reply()).await, Err(gone.clone()), "{file}");
+        assert_eq!(store.broken().await, gone);
+        assert!(gone.is_temporary(), "whoever sent it shall send it again");
+    }
+}
+
+#[tokio::test]
+async fn damage_is_noticed_by_whoever_meets_it() {
+    let (folder, store) = store().await;
+    for key in 0..200 {
+        store.accept(delivery("web", &key.to_string()), Lane::Live, reply()).await.expect("kept");
+    }
+    store.close().await;
+    drop(store);
+    let path = folder.path().join("store.db");
+    let length = path.metadata().expect("there").len();
+    std::fs::OpenOptions::new().write(true).open(&path).expect("opened").set_len(length / 2).expect("cut");
+    let Ok(store) = Store::open(options(&folder, clock_at(NOW), 1_000)).await else {
+        return;
+    };
+    while store.accept(delivery("web", "after"), Lane::Live, reply()).await.is_ok() {}
+    assert!(matches!(store.broken().await, StoreError::Corrupt { .. }));
 }

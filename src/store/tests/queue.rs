@@ -194,3 +194,21 @@ async fn thousands_of_jobs_of_one_record_do_not_hold_up_the_others() {
     assert_eq!(keys(&claim_push(&store).await), ["r0", "other"]);
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
+
+/// Set a day back, the clock leaves times behind that seem far away.
+#[tokio::test]
+async fn what_was_due_by_a_clock_that_was_ahead_is_due() {
+    const DAY: i64 = 86_400_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let ahead = open(&folder, clock_at(NOW + DAY), 100).await;
+    queue(&ahead, vec![push("tried"), push("under way")]).await;
+    let jobs = claim_push(&ahead).await;
+    finish(&ahead, &jobs[0], retry(NOW + DAY + 2_000)).await;
+    ahead.close().await;
+    // Without the release at the start: the process lives on.
+    let now = Store::open_admin(&folder.path().join("store.db"), clock_at(NOW)).await.expect("opened");
+    assert_eq!(keys(&claim_push(&now).await), ["tried", "under way"]);
+    // A wait that is as long as waits may be is waited for.
+    queue(&now, vec![NewJob { not_before: NOW + 15 * 60_000, ..push("later") }]).await;
+    assert!(claim_push(&now).await.is_empty());
+}
