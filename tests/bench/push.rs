@@ -165,7 +165,7 @@ impl QueueJob {
         QueueJob { _server: server, database, addons: folder.to_owned() }
     }
 
-    /// Unpacked beside Odoo; nothing is installed.
+    /// The addon is unpacked beside Odoo; what it imports goes to where the rest of Odoo's Python is.
     fn fetch() -> PathBuf {
         let home = PathBuf::from(&odoo_env(&["status"])["HOME_FOLDER"]).join("queue-job");
         let addons = home.join("odoo/addons");
@@ -173,6 +173,7 @@ impl QueueJob {
             let into = home.to_str().expect("a readable path");
             let options = ["python", "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"];
             odoo_env_text(&[&options[..], &["--target", into, "odoo-addon-queue-job==19.0.*"]].concat());
+            odoo_env_text(&[&options[..], &["openupgradelib"]].concat());
         }
         addons
     }

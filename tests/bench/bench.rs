@@ -64,6 +64,7 @@ struct Arguments {
 /// How much to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
+    /// Small, to try the bench out.
     pub quick: bool,
 }
 
