@@ -112,7 +112,7 @@ async fn pull(database: &Database, server: &Odoo, count: usize) -> (f64, f64) {
     let began = Instant::now();
     let watch = Watch::open(subject::store(&daemon));
     let ended = watch.reach("mirror", "crm.lead", i64::try_from(count).expect("a count")).await;
-    let peak = machine::memory_mb(daemon.pid().expect("it runs"), "VmHWM");
+    let peak = machine::memory_mb(daemon.pid(), "VmHWM");
     assert_eq!(daemon.stop().await, Some(0));
     (count as f64 / (ended - began).as_secs_f64(), peak)
 }

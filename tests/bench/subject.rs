@@ -22,25 +22,10 @@ pub const NOWHERE: &str = "http://127.0.0.1:9";
 /// A daemon with the product's own defaults, but for limits that the load would meet: connections and queue.
 pub fn configure(url: &str, database: &Database) -> Daemon {
     let daemon = Daemon::configure_at(url, database, "", "");
-    edit(
-        &daemon,
-        &[
-            ("poll_interval = \"2s\"", ""),
-            ("path = \"store.db\"", "path = \"store.db\"\nmax_queued = 100000000"),
-            ("[server]", "[server]\nmax_connections = 4096"),
-        ],
-    );
+    daemon.edit("poll_interval = \"2s\"", "");
+    daemon.edit("path = \"store.db\"", "path = \"store.db\"\nmax_queued = 100000000");
+    daemon.edit("[server]", "[server]\nmax_connections = 4096");
     daemon
-}
-
-/// Replaces parts of its configuration, which must be there.
-pub fn edit(daemon: &Daemon, changes: &[(&str, &str)]) {
-    let mut text = fs::read_to_string(daemon.config()).expect("read");
-    for (old, new) in changes {
-        assert!(text.contains(old), "the configuration has no {old}");
-        text = text.replacen(old, new, 1);
-    }
-    fs::write(daemon.config(), text).expect("written");
 }
 
 /// Where it listens.

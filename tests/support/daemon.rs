@@ -115,11 +115,6 @@ secret = {{ file = "odoo.secret" }}
         fs::write(self.config(), config.replace(from, to)).expect("written");
     }
 
-    /// The process, while it runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Child::id)
-    }
-
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("config.toml")
     }
@@ -174,11 +169,6 @@ secret = {{ file = "odoo.secret" }}
             (health.body["odoo"]["reachable"] == json!(true)).then_some(())
         })
         .await;
-    }
-
-    /// The number of its process, while it runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Child::id)
     }
 
     pub fn log_path(&self) -> PathBuf {

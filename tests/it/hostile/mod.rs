@@ -128,7 +128,7 @@ fn parse(mut bytes: &[u8]) -> Vec<String> {
 }
 
 fn memory_kb(daemon: &Daemon) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid().expect("it runs"))).expect("readable");
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("readable");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
