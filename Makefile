@@ -8,7 +8,7 @@ SERIES ?= 19.0
 BINARY  = target/debug/g-assistant
 ODOO    = tests/odoo/odoo-env
 
-.PHONY: help demo test bench check unit addon-test integration torture torture-short fuzz deny odoo addon package \
+.PHONY: help demo test bench bench-table check unit addon-test integration torture torture-short fuzz deny odoo addon package \
 	test-package clean
 
 help: ## Show what there is
@@ -25,6 +25,9 @@ bench: ## Every figure against its baseline (half an hour); ONLY=push,pull QUICK
 	mkdir -p target/bench/tmp
 	ulimit -n 16384 && TMPDIR=$(CURDIR)/target/bench/tmp $(CARGO) bench --locked --bench bench -- \
 		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(PUBLISH),--publish)
+
+bench-table: ## What was measured last, as a table for the README
+	@$(CARGO) bench --quiet --locked --bench bench -- --markdown
 
 build:
 	$(CARGO) build --locked

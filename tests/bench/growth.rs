@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::{
     Scale, leads,
-    plot::{Bar, Plot},
+    plot::{Bar, Plot, number},
     report::{self, Measured, median, ratio},
     subject::now_ms,
 };
@@ -81,6 +81,7 @@ pub async fn measure(scale: Scale) -> Measured {
     let per_delivery = |bytes: u64| bytes as f64 / count as f64;
 
     let rate = |times: &[f64]| work as f64 / median(times);
+    let at = |count: usize| format!("at {}", number(count as f64));
     Measured {
         samples: json!({
             "deliveries": [few, many], "rounds": rounds, "deliveries_each": work, "senders": SENDERS,
@@ -97,19 +98,18 @@ pub async fn measure(scale: Scale) -> Measured {
             ("store_bytes_per_delivery_after_retention", per_delivery(after)),
         ],
         plot: Plot {
-            title: "The same work on a small and on a large store".to_owned(),
-            unit: "per second, on a logarithmic scale".to_owned(),
-            logarithmic: true,
+            title: "The same work on a store of many and of few deliveries".to_owned(),
+            unit: "per second".to_owned(),
+            logarithmic: false,
             bars: vec![
-                Bar::subject(format!("ingest, at {many} deliveries"), rate(&at_many.ingest))
-                    .target(rate(&at_few.ingest) / 1.2),
-                Bar::baseline(format!("ingest, at {few}"), rate(&at_few.ingest)),
-                Bar::subject(format!("intake and push, claim to end, at {many}"), rate(&at_many.claim))
+                Bar::subject(format!("ingest, {}", at(many)), rate(&at_many.ingest)).target(rate(&at_few.ingest) / 1.2),
+                Bar::baseline(format!("ingest, {}", at(few)), rate(&at_few.ingest)),
+                Bar::subject(format!("intake and push, claim to end, {}", at(many)), rate(&at_many.claim))
                     .target(rate(&at_few.claim) / 1.2),
-                Bar::baseline(format!("intake and push, at {few}"), rate(&at_few.claim)),
-                Bar::subject(format!("status, at {many}"), 1.0 / median(&at_many.status))
+                Bar::baseline(format!("intake and push, {}", at(few)), rate(&at_few.claim)),
+                Bar::subject(format!("status, {}", at(many)), 1.0 / median(&at_many.status))
                     .target(1.0 / median(&at_few.status) / 1.2),
-                Bar::baseline(format!("status, at {few}"), 1.0 / median(&at_few.status)),
+                Bar::baseline(format!("status, {}", at(few)), 1.0 / median(&at_few.status)),
             ],
         },
     }
@@ -222,6 +222,7 @@ async fn kept(count: usize) -> PathBuf {
         remove(&part);
         fill(&part, count, 90).await;
         fs::rename(&part, &path).expect("renamed");
+        remove(&part);
     }
     path
 }

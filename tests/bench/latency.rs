@@ -87,7 +87,7 @@ pub async fn measure(scale: Scale) -> Measured {
             ("save_to_daemon_half_load_p99_ms", p99(&busy_saves)),
         ],
         plot: Plot {
-            title: "How long it takes".to_owned(),
+            title: "From a webhook to Odoo, and from a save to the daemon".to_owned(),
             unit: "milliseconds, on a logarithmic scale".to_owned(),
             logarithmic: true,
             bars: vec![
