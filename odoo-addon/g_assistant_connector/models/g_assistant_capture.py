@@ -128,7 +128,9 @@ class Capture(models.AbstractModel):
                 ids,
                 self.env["g_assistant.mirror"]._shape(model_name).record,
                 SQL.identifier(self.env[model_name]._table),
-            )
+            ),
+            # Somebody may have taken them since our snapshot: Odoo runs the call again.
+            log_exceptions=False,
         )
         return self.env.cr.fetchall()
 
