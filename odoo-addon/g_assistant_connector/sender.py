@@ -42,7 +42,7 @@ STAY_SECONDS = 60
 GATHER_SECONDS = 0.008
 # A rest is so many times as long as the work before it, up to a limit.
 REST_FACTOR = 20
-REST_SECONDS = 0.12
+REST_SECONDS = 0.09
 
 BUSY = object()
 

@@ -78,11 +78,23 @@ class Operation:
 class Bound:
     """A record that a reference stands for, and what we wrote to it."""
 
-    def __init__(self, res_id, written, changed=False):
+    def __init__(self, res_id, text="{}", changed=False):
         self.res_id = res_id
-        self.written = written
+        # JSON; most are only stored or only there, and never parsed.
+        self._text = text
+        self._written = None
         # Only what changed is stored: an order must not block on its customer's row.
         self.changed = changed
+
+    @property
+    def written(self):
+        if self._written is None:
+            self._written = json.loads(self._text)
+        return self._written
+
+    @property
+    def text(self):
+        return self._text if self._written is None else json.dumps(self._written)
 
 
 class Bindings(dict):
@@ -173,10 +185,7 @@ class Applier(models.AbstractModel):
         pairs |= self._referred(operations)
         bound = Bindings(
             self.env,
-            {
-                pair: Bound(res_id, written)
-                for pair, (res_id, written) in bindings._load(pairs).items()
-            },
+            {pair: Bound(res_id, text) for pair, (res_id, text) in bindings._load(pairs).items()},
         )
         self._adopt(operations, bound)
         self._find_by_id(operations, bound)
@@ -221,7 +230,7 @@ class Applier(models.AbstractModel):
         for model_name, name, res_id in self.env.cr.fetchall():
             pair = wanted.get((model_name, name))
             if pair:
-                bound[pair] = Bound(res_id, {}, changed=True)
+                bound[pair] = Bound(res_id, changed=True)
 
     @api.model
     def _find_by_id(self, operations, bound):
@@ -231,8 +240,8 @@ class Applier(models.AbstractModel):
         known = self.env["g_assistant.binding"]._load_by_record(pairs)
         for operation in by_id:
             if (operation.model, operation.id) in known:
-                operation.ref, written = known[operation.model, operation.id]
-                bound.setdefault((operation.model, operation.ref), Bound(operation.id, written))
+                operation.ref, text = known[operation.model, operation.id]
+                bound.setdefault((operation.model, operation.ref), Bound(operation.id, text))
 
     @api.model
     def _ready(self, waiting, bound):
@@ -261,7 +270,7 @@ class Applier(models.AbstractModel):
         rows = {}
         for (model_name, ref), binding in bound.items():
             if binding.changed:
-                row = (ref, binding.res_id, json.dumps(binding.written))
+                row = (ref, binding.res_id, binding.text)
                 rows.setdefault(model_name, []).append(row)
         for model_name in sorted(rows):
             self.env["g_assistant.binding"]._store(model_name, rows[model_name])
@@ -345,12 +354,18 @@ class Applier(models.AbstractModel):
         created = self._together(list(prepared), create)
         if not created:
             return
-        held = self._held_after_create(created[0][1].browse(record.id for _op, record in created))
+        records = created[0][1].browse(record.id for _op, record in created)
+        mirrored = records._name in kinds.NOUNS
+        held = self.env["g_assistant.mirror"]._held(records) if mirrored else {}
+        known = self.env["g_assistant.mirror"]._shape(records._name).held if mirrored else ()
         for operation, record in created:
-            written = held.get(record.id, {})
-            for name in operation.values.keys() - written.keys():
-                written[name] = values.held(record, name)
-            bound[operation.model, operation.ref] = Bound(record.id, written, changed=True)
+            # All that Odoo holds, so that a default does not look like a person's change later.
+            rest = [name for name in operation.values if name not in known]
+            text = json.dumps({name: values.held(record, name) for name in rest})
+            whole = held.get(record.id)
+            if whole:
+                text = whole[:-1] + "," + text[1:] if rest else whole
+            bound[operation.model, operation.ref] = Bound(record.id, text, changed=True)
             operation.finish("created", record.id)
 
     @api.model
@@ -376,20 +391,6 @@ class Applier(models.AbstractModel):
             salesperson = partner.user_id or partner.commercial_partner_id.user_id
             create_values.setdefault("user_id", salesperson.id)
 
-    @api.model
-    def _held_after_create(self, records):
-        """What Odoo holds in every field, so that a default does not look like a
-        person's change later."""
-        if records._name not in kinds.NOUNS:
-            return {}
-        mirror = self.env["g_assistant.mirror"]
-        known = mirror._shape(records._name).watched - {"order_line"}
-        records.flush_model()
-        return {
-            record["id"]: {name: record[name] for name in record.keys() & known}
-            for record in json.loads(mirror._page(records._name, records.ids))
-        }
-
     # ---- updating --------------------------------------------------------------
 
     @api.model
@@ -398,7 +399,7 @@ class Applier(models.AbstractModel):
         for operation in operations:
             binding = bound.get((model_name, operation.ref))
             if binding or operation.id:
-                bindings[operation] = binding or Bound(operation.id, {})
+                bindings[operation] = binding or Bound(operation.id)
             else:
                 operation.refuse(Unfit(f"nothing is known under the reference {operation.ref!r}"))
         records = self.env[model_name].browse(binding.res_id for binding in bindings.values())

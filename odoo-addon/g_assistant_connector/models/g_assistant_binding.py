@@ -1,5 +1,3 @@
-import json
-
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -34,7 +32,7 @@ class Binding(models.Model):
 
     @api.model
     def _load(self, pairs):
-        """``{(model, ref): (res_id, written)}`` of those that have a record."""
+        """``{(model, ref): (res_id, written)}`` of those that have a record; in JSON text."""
         if not pairs:
             return {}
         self.env.cr.execute(
@@ -44,7 +42,7 @@ class Binding(models.Model):
             [[model for model, _ref in pairs], [ref for _model, ref in pairs]],
         )
         return {
-            (model, ref): (res_id, json.loads(written or "{}"))
+            (model, ref): (res_id, written or "{}")
             for model, ref, res_id, written in self.env.cr.fetchall()
         }
 
@@ -61,7 +59,7 @@ class Binding(models.Model):
             [[model for model, _id in pairs], [res_id for _model, res_id in pairs]],
         )
         return {
-            (model, res_id): (ref, json.loads(written or "{}"))
+            (model, res_id): (ref, written or "{}")
             for model, res_id, ref, written in self.env.cr.fetchall()
         }
 

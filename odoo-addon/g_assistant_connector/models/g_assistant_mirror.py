@@ -88,9 +88,10 @@ PLAIN_NAMES = (
 
 # columns: field -> SQL of its normal form, the record being `t`; stored: those of them that are
 # columns of the table; record: SQL of the JSON object of all; watched: names of those whose
-# change is an event; links: of the many2many fields; lines: of an order's lines, if it has
-# some; relations: field -> model it links to
-Shape = namedtuple("Shape", "columns stored record watched links lines relations")
+# change is an event; held: of those that are compared with what a binding wrote; links: of
+# the many2many fields; lines: of an order's lines, if it has some; relations: field -> model
+# it links to
+Shape = namedtuple("Shape", "columns stored record watched held links lines relations")
 # A many2many field and its table: the columns are those of the record and of the other one
 Link = namedtuple("Link", "field table column other")
 # stored: columns to look at; record: SQL of the JSON list of all lines, a line being `l`
@@ -122,9 +123,30 @@ class Mirror(models.AbstractModel):
             if field.relational:
                 relations[name] = field.comodel_name
         watched = frozenset(columns) - UNWATCHED
+        held = watched - {"order_line"}
+        record = self._json(columns)
+        return Shape(columns, stored, record, watched, held, links, lines, relations)
+
+    @api.model
+    def _json(self, columns):
+        """The SQL of a JSON object of these ``{name: SQL}``."""
         named = [SQL("%s AS %s", sql, SQL.identifier(name)) for name, sql in columns.items()]
-        record = SQL("(SELECT to_json(r) FROM (SELECT %s) r)", SQL(", ").join(named))
-        return Shape(columns, stored, record, watched, links, lines, relations)
+        return SQL("(SELECT to_json(r) FROM (SELECT %s) r)", SQL(", ").join(named))
+
+    @api.model
+    def _held(self, records):
+        """``{id: JSON text}`` of what these records hold in the `held` fields."""
+        records.flush_model()
+        shape = self._shape(records._name)
+        self.env.cr.execute(
+            SQL(
+                "SELECT t.id, %s::text FROM %s t WHERE t.id = ANY(%s)",
+                self._json({name: shape.columns[name] for name in sorted(shape.held)}),
+                SQL.identifier(records._table),
+                records.ids,
+            )
+        )
+        return dict(self.env.cr.fetchall())
 
     @api.model
     def _column(self, field):
