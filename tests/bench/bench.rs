@@ -50,7 +50,7 @@ struct Arguments {
     /// Show the results of earlier runs, as a table for a README
     #[arg(long)]
     markdown: bool,
-    /// Write the plots to docs/bench
+    /// Write the plots to docs/bench, unless --quick
     #[arg(long)]
     publish: bool,
     /// Internal: be the server that verifies and does not store
@@ -88,12 +88,12 @@ async fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let mut results = Results::load();
+    let scale = Scale { quick: arguments.quick };
+    let mut results = Results::load(scale);
     if arguments.markdown {
         println!("{}", results.markdown());
         return ExitCode::SUCCESS;
     }
-    let scale = Scale { quick: arguments.quick };
     let wanted = if arguments.only.is_empty() { Figure::ALL.to_vec() } else { arguments.only };
     let mut failed = false;
     for (number, &figure) in wanted.iter().enumerate() {

@@ -48,6 +48,12 @@ pub async fn measure(scale: Scale) -> Measured {
     }
     let file = report::folder().join("leads.json");
     let few_file = report::folder().join("leads-few.json");
+    leads::write(&few_file, "warm", 50);
+    for context in ["live", "default"] {
+        limit.rate("create", "leads", json!({"leads": few_file, "context": context, "batch": 200}));
+    }
+    single.rate("create", "leads", json!({"leads": few_file}));
+    queue.run(&few_file, "warm", 50).await;
 
     let mut cases: Vec<Case> = [
         "in_process",

@@ -125,9 +125,12 @@ pub struct Measured {
 }
 
 /// What is known so far, this run's and earlier ones'.
-pub struct Results(BTreeMap<String, f64>);
+pub struct Results {
+    folder: PathBuf,
+    summary: BTreeMap<String, f64>,
+}
 
-/// Where results go.
+/// Where results go, and what helps to make them.
 pub fn folder() -> PathBuf {
     let folder = root().join("target/bench");
     fs::create_dir_all(&folder).expect("a folder");
@@ -135,9 +138,12 @@ pub fn folder() -> PathBuf {
 }
 
 impl Results {
-    pub fn load() -> Results {
-        let text = fs::read_to_string(folder().join("summary.json")).unwrap_or_default();
-        Results(serde_json::from_str(&text).unwrap_or_default())
+    /// A trial keeps its results apart: they are no figures.
+    pub fn load(scale: Scale) -> Results {
+        let folder = scale.pick(folder(), folder().join("quick"));
+        fs::create_dir_all(&folder).expect("a folder");
+        let text = fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
+        Results { folder, summary: serde_json::from_str(&text).unwrap_or_default() }
     }
 
     /// Writes a figure down.
@@ -153,24 +159,24 @@ impl Results {
             "summary": summary,
             "samples": measured.samples,
         });
-        write(folder().join(format!("{name}.json")), &pretty(&all));
-        write(folder().join(format!("{name}.svg")), &measured.plot.svg());
-        if publish {
+        write(self.folder.join(format!("{name}.json")), &pretty(&all));
+        write(self.folder.join(format!("{name}.svg")), &measured.plot.svg());
+        if publish && !scale.quick {
             let docs = root().join("docs/bench");
             fs::create_dir_all(&docs).expect("a folder");
             write(docs.join(format!("{name}.svg")), &measured.plot.svg());
         }
         for (key, value) in measured.summary {
             // Four digits that matter are more than can be repeated.
-            self.0.insert(key.to_owned(), rounded(value));
+            self.summary.insert(key.to_owned(), rounded(value));
             println!("    {key} = {}", number(value));
         }
-        write(folder().join("summary.json"), &pretty(&json!(self.0)));
+        write(self.folder.join("summary.json"), &pretty(&json!(self.summary)));
     }
 
     fn rows(&self) -> impl Iterator<Item = [String; 4]> {
         LINES.iter().map(|(key, aim, what)| {
-            let value = self.0.get(*key).copied();
+            let value = self.summary.get(*key).copied();
             let verdict = match value.and_then(|value| aim.reached(value)) {
                 Some(true) => "met",
                 Some(false) => "missed",
