@@ -3,11 +3,13 @@
 #   make test    every test, on a real Odoo 19
 
 CARGO  ?= cargo
+SECONDS = 15
 SERIES ?= 19.0
 BINARY  = target/debug/g-assistant
 ODOO    = tests/odoo/odoo-env
 
-.PHONY: help demo test check unit addon-test integration torture torture-short odoo addon package test-package clean
+.PHONY: help demo test bench bench-table check unit addon-test integration torture torture-short fuzz deny odoo addon package \
+	test-package clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,15 +19,26 @@ demo: build ## The main job, live; ONCE=1 checks it and exits
 
 test: check unit addon-test integration torture-short ## Everything, on the real Odoo
 
+# The stores that are measured must be on a real disk, which /tmp often is not; and 1,024 connections need descriptors.
+bench: ## Every figure against its baseline (half an hour); ONLY=push,pull QUICK=1 PUBLISH=1
+	$(ODOO) setup
+	mkdir -p target/bench/tmp
+	ulimit -n 16384 && TMPDIR=$(CURDIR)/target/bench/tmp $(CARGO) bench --locked --bench bench -- \
+		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(PUBLISH),--publish)
+
+bench-table: ## What was measured last, as a table for the README
+	@$(CARGO) bench --quiet --locked --bench bench -- --markdown
+
 build:
 	$(CARGO) build --locked
 
 check: ## Formatting and lints
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 unit: ## Tests without Odoo
-	$(CARGO) test --locked --lib --bins --test architecture --test torture_parts
+	$(CARGO) test --locked --lib --bins --test architecture --test fuzz_corpus --test torture_parts
 
 integration: build ## The daemon against the real Odoo, crashes included
 	$(CARGO) test --locked --test it
@@ -38,6 +51,12 @@ torture-short: build ## The same in a few minutes
 
 addon-test: ## The addon's own tests, inside the real Odoo
 	odoo-addon/test-addon
+
+fuzz: ## Random bytes for whatever reads foreign ones; SECONDS=15 for each target
+	tests/fuzz/run $(SECONDS)
+
+deny: ## Licences, banned crates, and known flaws where their database can be had
+	.ci/deny
 
 odoo: ## A real Odoo 19 with CRM and Sales, for tests and demos
 	$(ODOO) setup

@@ -29,8 +29,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Crate → the only module that may use it.
-const OWNED: &[(&str, &str)] =
-    &[("rusqlite", "store"), ("xmlrpc", "odoo"), ("axum", "http"), ("axum_server", "http"), ("clap", "cli")];
+const OWNED: &[(&str, &str)] = &[
+    ("rusqlite", "store"),
+    ("xmlrpc", "odoo"),
+    ("axum", "http"),
+    ("axum_server", "http"),
+    ("governor", "http"),
+    ("clap", "cli"),
+];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
     fn walk(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -1,7 +1,7 @@
 {
     "name": "G-Assistant Connector",
     "summary": "Exactly-once leads and orders in, signed change events out",
-    "version": "1.0.0",
+    "version": "1.1.0",
     "category": "Sales/CRM",
     "website": "https://github.com/g-assistant/g-assistant-odoo",
     "author": "G-Assistant contributors",

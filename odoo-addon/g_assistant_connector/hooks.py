@@ -11,7 +11,8 @@ def post_init_hook(env):
 
 
 def uninstall_hook(env):
-    """Leave nothing behind, and stop the capture before its table is dropped."""
+    """Leave nothing behind."""
+    env["g_assistant.capture"]._uninstall()
     env["ir.config_parameter"].search([("key", "in", config.ALL)]).unlink()
     cron = env.ref(CRON, raise_if_not_found=False)
     if cron:

@@ -22,15 +22,15 @@ LABELS = {
 }
 
 
-def changed_kind(model, before, after):
+def changed_kind(model, before, after, won_stages):
     """The kind of a change of a record that exists before and after."""
     if model == LEAD:
-        return _lead_kind(before, after)
+        return _lead_kind(before, after, won_stages)
     return _order_kind(before, after)
 
 
-def _lead_kind(before, after):
-    if _won(after) and not _won(before):
+def _lead_kind(before, after, won_stages):
+    if _won(after, won_stages) and not _won(before, won_stages):
         return "lead.won"
     if _lost(after) and not _lost(before):
         return "lead.lost"
@@ -39,8 +39,8 @@ def _lead_kind(before, after):
     return "lead.updated"
 
 
-def _won(lead):
-    return lead["active"] and lead["is_won"] and (lead["probability"] or 0) >= 100
+def _won(lead, won_stages):
+    return lead["active"] and lead["stage_id"] in won_stages and (lead["probability"] or 0) >= 100
 
 
 def _lost(lead):

@@ -17,6 +17,8 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 pub use failure::Failure;
+#[doc(hidden)]
+pub use push::{Kind, read_rows};
 
 use crate::config::Config;
 

@@ -49,9 +49,12 @@ pub struct Push {
     json: bool,
 }
 
+/// What the rows of a file are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+pub enum Kind {
+    /// Leads.
     Leads,
+    /// Orders.
     Orders,
 }
 
@@ -97,11 +100,8 @@ impl Push {
     fn read(&self) -> anyhow::Result<Vec<Chunk>> {
         let name = self.file.display();
         let bytes = fs::read(&self.file).with_context(|| format!("reading {name}"))?;
-        let rows = match self.file.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => read_csv(&bytes, self.kind).with_context(|| format!("reading {name}"))?,
-            Some("json") => read_json(&bytes, self.kind).with_context(|| format!("reading {name}"))?,
-            _ => bail!("{name}: the name must end in .csv or .json"),
-        };
+        let extension = self.file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let rows = read_rows(&bytes, extension, self.kind).with_context(|| format!("reading {name}"))?;
         let sources = open_all(&[], Tokens::default())?;
         let parser = sources.get(FILE).context("internal error: files are no source")?;
         rows.chunks(CHUNK)
@@ -170,6 +170,15 @@ fn brief(value: &FieldValue) -> String {
         FieldValue::Lookups(lookups) => format!("{lookups:?}"),
         FieldValue::Partner(partner) => partner.name.clone().unwrap_or_default(),
         FieldValue::Lines(lines) => format!("{} lines", lines.len()),
+    }
+}
+
+/// The rows of a file, by the extension of its name.
+pub fn read_rows(bytes: &[u8], extension: &str, kind: Kind) -> anyhow::Result<Vec<Value>> {
+    match extension {
+        "csv" => read_csv(bytes, kind),
+        "json" => read_json(bytes, kind),
+        _ => bail!("the name must end in .csv or .json"),
     }
 }
 

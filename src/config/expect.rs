@@ -3,14 +3,23 @@
 //! An [`Expect`] knows how to read a value, what to call it and what a good one looks like, so that every message can
 //! say both. They combine: `list(string())`, `string().try_map(HeaderName::try_from)`.
 
-use std::{fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, rc::Rc, time::Duration};
+use std::{
+    fmt::Display,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    rc::Rc,
+    time::Duration,
+};
 
+use ipnet::IpNet;
 use toml::de::{DeInteger, DeValue};
 use url::Url;
 
 use super::{
     reader::{Item, closest, quoted},
-    secret_ref, units,
+    secret_ref,
+    units::{self, Rate},
 };
 use crate::secret::SecretRef;
 
@@ -188,6 +197,27 @@ pub fn size(range: RangeInclusive<u64>) -> Expect<u64> {
         }
     })
     .show(|value| format!("\"{}\"", units::show_size(*value)))
+}
+
+/// A rate such as `"100/s"` or `"6/m"`, or `"off"` for none.
+pub fn rate() -> Expect<Option<Rate>> {
+    Expect::new("a rate, or \"off\"", "\"100/s\"", |item| match text(item)? {
+        "off" => Ok(None),
+        text => match units::parse_rate(text) {
+            Some(rate) => Ok(Some(rate)),
+            None => Err(wrong("a rate is a whole number above 0, a slash and one of s, m, h and d: \"100/s\"")),
+        },
+    })
+    .show(|rate| format!("\"{}\"", rate.map_or_else(|| "off".to_owned(), units::show_rate)))
+}
+
+/// An IP address, or a network such as `"10.0.0.0/8"`.
+pub fn network() -> Expect<IpNet> {
+    Expect::new("an IP address or network", "\"10.0.0.0/8\"", |item| {
+        let text = text(item)?;
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| Fault::Unexpected { found: None, hint: None })
+    })
 }
 
 /// An `http` or `https` URL with a host, and without a login in it.

@@ -25,6 +25,13 @@ pub(super) fn suspects(table: &DeTable<'_>) -> Vec<Range<usize>> {
     found
 }
 
+/// What is a signing secret by its looks, wherever it stands.
+pub(super) fn signing_secrets(text: &str) -> Vec<Range<usize>> {
+    let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
+    let found = text.match_indices("whsec_");
+    found.map(|(at, _)| at..at + text.as_bytes()[at..].iter().take_while(|byte| base64(byte)).count()).collect()
+}
+
 /// All single values in `value`, except the places in references to secrets.
 pub(super) fn scalars(value: &Spanned<DeValue<'_>>) -> Vec<Range<usize>> {
     match value.get_ref() {

@@ -35,7 +35,7 @@ pub use self::{
     server::Server,
     store::Store,
     sync::Sync,
-    units::{DAY, HOUR, MINUTE, SECOND},
+    units::{DAY, HOUR, MINUTE, Rate, SECOND},
 };
 use crate::sources::{KINDS, SourceKind, SourceSpec};
 

@@ -40,7 +40,7 @@ pub fn read<T>(text: &str, path: &Path, walk: impl FnOnce(Reader<'_>) -> Option<
         name: path.display().to_string(),
         directory: path.parent().unwrap_or(Path::new("")),
         found: RefCell::default(),
-        masks: RefCell::new(mask::suspects(root)),
+        masks: RefCell::new([mask::suspects(root), mask::signing_secrets(text)].concat()),
     };
     let made =
         if syntax::report(&file, &errors) { walk(Reader::new(&file, String::new(), None, Some(root))) } else { None };

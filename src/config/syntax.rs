@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use toml::de::Error;
 
-use super::{
-    mask,
-    reader::{File, Level},
-};
+use super::reader::{File, Level};
 
 const DUPLICATE: &str = "duplicate key";
+/// Longer than any key is, shorter than any secret should be.
+const LONGEST_KEY: usize = 30;
 
 /// Reports the first syntax error of each line; the parser's further ones are mostly consequences. Whether the tables
 /// hold what the file says all the same, so that they can be checked too.
@@ -31,21 +30,22 @@ pub(super) fn report(file: &File<'_>, errors: &[Error]) -> bool {
     sound
 }
 
-/// The part of a broken line that may be a secret. There is no table to ask, so it is guessed from the line and the
-/// header above it; a line without a key may continue anything.
+/// The part of a broken line that may be a secret. There is no table to ask, and a key may be misspelt, so it is every
+/// value; a line without a key may continue anything.
 fn may_be_secret(file: &File<'_>, span: &Range<usize>) -> Range<usize> {
-    let (text, line) = (file.text(), file.line(span.start));
-    let shown = &text[line.clone()];
-    let header = text[..line.start].lines().rev().find(|line| line.trim_start().starts_with('[')).unwrap_or("");
+    let line = file.line(span.start);
+    let shown = &file.text()[line.clone()];
     let is_header = shown.trim_start().starts_with('[') && !shown.contains(['"', '\'', '=']);
-    match shown.find('=') {
-        Some(equals) if mask::sounds_secret(shown) || mask::sounds_secret(header) => {
-            let value = shown[equals + 1..].trim_start();
-            line.end - value.len()..line.end
-        }
-        None if !is_header => line,
-        _ => 0..0,
+    match shown.split_once('=') {
+        Some((key, value)) if is_key(key.trim()) => line.end - value.trim_start().len()..line.end,
+        None if is_header => 0..0,
+        _ => line,
     }
+}
+
+/// Whether it is a key, and not the start of a secret that happens to end in `=`.
+fn is_key(text: &str) -> bool {
+    text.len() <= LONGEST_KEY && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 fn hint(message: &str) -> Option<String> {

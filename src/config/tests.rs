@@ -282,7 +282,7 @@ fn every_mistake_is_named_where_it_is() {
             "[sources.web]",
             "[server]\nlissten = \"127.0.0.1:80\"\n\n[sources.web]",
             &[
-                "8:1: server.lissten: unknown key | did you mean `listen`? known here: `listen`, `tokens`, `body_limit`, `max_connections`, `header_timeout`, `request_timeout`",
+                "8:1: server.lissten: unknown key | did you mean `listen`? known here: `listen`, `tokens`, `body_limit`, `max_connections`, `max_connections_per_ip`, `header_timeout`, `body_timeout`, `request_timeout`, `ip_rate`, `source_rate`, `trusted_proxies`",
             ],
         ),
         // an unknown section
@@ -465,4 +465,28 @@ proptest::proptest! {
             proptest::prop_assert!(!error.to_string().is_empty());
         }
     }
+}
+
+#[test]
+fn a_secret_is_not_shown_wherever_it_is_put() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    for line in [
+        format!("secre = \"{SECRET}"),
+        format!("secre = {SECRET}"),
+        format!("secre = \"{SECRET}\""),
+        format!("listen = \"{SECRET}\""),
+        SECRET.to_owned(),
+        format!("{SECRET}="),
+        format!("[{SECRET}"),
+        format!("secret = [\n\"{SECRET}\""),
+    ] {
+        let Err(error) = Config::parse(&format!("[server]\n{line}\n"), Path::new("config.toml")) else {
+            panic!("{line}")
+        };
+        let ConfigError::Invalid(problems) = error else { panic!("{line}") };
+        assert!(problems.list.iter().all(|problem| !problem.excerpt.contains(SECRET)), "{line}:\n{problems}");
+    }
+    // Whatever it looks like, a value in a line that is not TOML may be one.
+    let Err(error) = Config::parse("[odoo]\nsecre = \"hunter2\n", Path::new("config.toml")) else { panic!("broken") };
+    assert!(!error.to_string().contains("hunter2"), "{error}");
 }

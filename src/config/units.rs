@@ -1,6 +1,6 @@
-//! Durations and sizes as people write them: `"30s"`, `"7d"`, `"1 MB"`.
+//! Durations, sizes and rates as people write them: `"30s"`, `"7d"`, `"1 MB"`, `"100/s"`.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// One second.
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -10,6 +10,22 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3_600);
 /// One day.
 pub const DAY: Duration = Duration::from_secs(86_400);
+
+/// How often something may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// This often…
+    pub count: NonZeroU32,
+    /// …in this time.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// So many in a second.
+    pub const fn per_second(count: NonZeroU32) -> Self {
+        Self { count, per: SECOND }
+    }
+}
 
 /// Units of time in seconds, largest first.
 const TIME: &[(&str, u64)] = &[("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
@@ -33,6 +49,18 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
         _ => SIZE.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1,
     };
     number.checked_mul(factor)
+}
+
+/// Reads a whole number, a slash and a unit of time.
+pub(super) fn parse_rate(text: &str) -> Option<Rate> {
+    let (count, unit) = text.split_once('/')?;
+    let (_, seconds) = TIME.iter().find(|(name, _)| *name == unit.trim())?;
+    Some(Rate { count: count.trim().parse().ok()?, per: Duration::from_secs(*seconds) })
+}
+
+/// A rate as it is read.
+pub(super) fn show_rate(rate: Rate) -> String {
+    format!("{}/{}", rate.count, show_duration(rate.per).trim_start_matches('1'))
 }
 
 /// The shortest exact way to write a duration of whole seconds.
@@ -74,6 +102,18 @@ mod tests {
         }
         assert_eq!(show_duration(Duration::from_secs(86_400)), "1d");
         assert_eq!(show_duration(Duration::from_secs(90)), "90s");
+    }
+
+    #[test]
+    fn rates() {
+        for (text, count, seconds) in [("100/s", 100, 1), ("6/m", 6, 60), (" 5 / h ", 5, 3_600), ("1/d", 1, 86_400)] {
+            let rate = parse_rate(text).unwrap();
+            assert_eq!((rate.count.get(), rate.per.as_secs()), (count, seconds), "{text}");
+            assert_eq!(show_rate(rate), text.replace(' ', ""));
+        }
+        for text in ["", "100", "/s", "0/s", "-1/s", "1/10s", "1/week", "1.5/s", "99999999999/s"] {
+            assert_eq!(parse_rate(text), None, "{text}");
+        }
     }
 
     #[test]

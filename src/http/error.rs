@@ -1,5 +1,7 @@
 //! The one shape of every error: `{"error": {"code": "…", "message": "…", "hint": "…"}}`. `docs/API.md` lists the codes.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, Method, StatusCode, Uri, header},
@@ -12,8 +14,8 @@ use crate::{
     store::StoreError,
 };
 
-/// Seconds after which a sender should try again when the store is full or down.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
+/// When a sender should try again if the store is full or down.
+const LATER: Duration = Duration::from_secs(30);
 
 /// An error as a client sees it.
 #[derive(Debug)]
@@ -22,11 +24,20 @@ pub(super) struct ApiError {
     pub code: &'static str,
     pub message: String,
     pub hint: &'static str,
+    /// When it is worth trying again.
+    pub retry_after: Option<Duration>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>, hint: &'static str) -> Self {
-        Self { status, code, message: message.into(), hint }
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(LATER);
+        Self { status, code, message: message.into(), hint, retry_after }
+    }
+
+    /// Too many requests; the next one passes after `wait`.
+    pub(super) fn too_many(code: &'static str, message: &str, wait: Duration) -> Self {
+        let hint = "slow down: the header `Retry-After` has the seconds; nothing was kept, send it again then";
+        Self { retry_after: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, message, hint) }
     }
 
     pub(super) fn body(&self) -> Value {
@@ -38,8 +49,9 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(wait) = self.retry_after {
+            // A whole second at least: less would be no wait at all.
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1_000).max(1) as u64));
         }
         if self.code == "unauthorized" {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

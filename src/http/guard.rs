@@ -1,6 +1,6 @@
-//! Guards around every handler: a limit on its time, and a net under its panics.
+//! Guards around every handler: limits on its number and time, and a net under its panics.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -9,10 +9,27 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::error::ApiError;
+use super::{Context, Shared, error::ApiError, server::Connection};
 
-/// Ends a request that takes too long, such as one whose body never comes.
-pub(super) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+/// Lets a client make as many requests as it may.
+pub(super) async fn in_number(State(context): State<Shared>, request: Request, next: Next) -> Response {
+    let connection = request.extensions().get::<Arc<Connection>>();
+    let client = connection.and_then(|connection| context.proxies.client(connection.peer, request.headers()));
+    let Some(client) = client else { return in_time(&context, request, next).await };
+    if let Err(wait) = context.limits.request(client) {
+        context.app.metrics.turned_away("rate_limited");
+        return ApiError::too_many("rate_limited", "too many requests from this address", wait).into_response();
+    }
+    let response = in_time(&context, request, next).await;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        context.limits.forgery(client);
+    }
+    response
+}
+
+/// Ends a request that takes too long.
+async fn in_time(context: &Context, request: Request, next: Next) -> Response {
+    let limit = context.request_timeout;
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

@@ -1,14 +1,17 @@
 //! The daemon's own web server: webhooks in, health and metrics, and the read API on the mirror (`docs/API.md`).
 //!
-//! A request passes, from the outside in: the cap on connections, the limit on the time for headers (`server`), the
-//! limit on the whole request, the catcher of panics, and only then a handler. Every error has one shape (`error`).
+//! A request passes, from the outside in: the caps on connections, the limit on the time for headers (`server`), the
+//! limit on the requests of its client (`client`, `limits`), the limit on its time, the catcher of panics, and only then
+//! a handler. Every error has one shape (`error`).
 //!
 //! A 2xx to a webhook is sent only after the commit that makes the delivery survive a power cut.
 
 mod access;
+mod client;
 mod error;
 mod guard;
 mod health;
+mod limits;
 mod metrics;
 mod names;
 mod query;
@@ -18,7 +21,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router, middleware,
@@ -27,8 +30,8 @@ use axum::{
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use self::health::Probe;
 pub use self::server::{ServeError, serve};
+use self::{client::Proxies, health::Probe, limits::Limits};
 use crate::{clock::Clock, config::Server, domain::OdooStatus, sources::Registry, store::Store, telemetry::Metrics};
 
 /// What the handlers work with.
@@ -50,6 +53,10 @@ pub struct AppState {
 struct Context {
     app: AppState,
     body_limit: usize,
+    body_timeout: Duration,
+    request_timeout: Duration,
+    proxies: Proxies,
+    limits: Limits,
     /// Whether only this machine can reach the server.
     loopback: bool,
     probe: Probe,
@@ -57,13 +64,20 @@ struct Context {
 
 type Shared = Arc<Context>;
 
-fn router(config: &Server, app: AppState) -> Router {
-    let context = Context {
+fn context(config: &Server, app: AppState) -> Shared {
+    Arc::new(Context {
         app,
         body_limit: config.body_limit,
+        body_timeout: config.body_timeout,
+        request_timeout: config.request_timeout,
+        proxies: Proxies::new(config.trusted_proxies.clone()),
+        limits: Limits::new(config),
         loopback: config.listen.ip().is_loopback(),
         probe: Probe::default(),
-    };
+    })
+}
+
+fn router(context: Shared) -> Router {
     Router::new()
         .route("/api/webhooks/{source}", post(receive::webhook))
         .route("/api/health", get(health::health))
@@ -76,6 +90,6 @@ fn router(config: &Server, app: AppState) -> Router {
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(CatchPanicLayer::custom(guard::panicked))
-        .layer(middleware::from_fn_with_state(config.request_timeout, guard::in_time))
-        .with_state(Arc::new(context))
+        .layer(middleware::from_fn_with_state(Arc::clone(&context), guard::in_number))
+        .with_state(context)
 }

@@ -1,7 +1,7 @@
 //! A delivery, from its first byte to its answer:
 //!
 //! 1. the body is read up to the limit and kept as it is
-//! 2. the source verifies it, then parses it
+//! 2. the source verifies it; what is authentic counts against the source's limit and is parsed
 //! 3. one transaction keeps it together with its intake job and its answer
 //! 4. only then it is answered; the same delivery again gets the same answer and makes no work
 //!
@@ -71,9 +71,18 @@ async fn receive(context: &Context, source: &dyn Source, request: Request) -> Re
 
 async fn answer(context: &Context, source: &dyn Source, request: Request) -> Result<Answer, ApiError> {
     let app = &context.app;
-    let inbound = read(request, context.body_limit).await?;
+    let inbound = read(request, context.body_limit);
+    let inbound = tokio::time::timeout(context.body_timeout, inbound).await.map_err(|_| {
+        let message = format!("the body took more than {} s", context.body_timeout.as_secs());
+        let hint = "nothing was kept: send it again, faster; `server.body_timeout` is the limit";
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message, hint)
+    })??;
     let content_type = text_of(&inbound.headers, header::CONTENT_TYPE);
     let verified = source.verify(inbound, app.clock.now())?;
+    context
+        .limits
+        .delivery(source.id())
+        .map_err(|wait| ApiError::too_many("source_rate_limited", "too many deliveries of this source", wait))?;
     match source.parse(verified.body()) {
         Ok(parsed) => match parsed.content {
             Content::Drafts(drafts) => {
@@ -151,8 +160,8 @@ fn new_delivery(app: &AppState, source: &dyn Source, verified: &Verified, conten
 /// Reads the whole body, as long as it is within the limit: whatever its headers claim, no more is kept in memory.
 async fn read(request: Request, limit: usize) -> Result<Inbound, ApiError> {
     let (parts, body) = request.into_parts();
-    let encoding = text_of(&parts.headers, header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+    let mut encodings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let hint = "send the body as it is, without `Content-Encoding`";
         return Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

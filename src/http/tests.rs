@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
+    num::NonZeroU32,
     os::unix::fs::PermissionsExt,
     path::Path,
     sync::Arc,
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
@@ -26,7 +27,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{AppState, guard, serve};
 use crate::{
     clock::Clock,
-    config::{Config, Server},
+    config::{Config, MINUTE, Rate, Server},
     domain::{Model, OdooStatus, Page},
     sources::{Tokens, open_all, standard_webhooks::Key},
     store::{JobFilter, JobKind, JobState, Store, StoreOptions},
@@ -509,6 +510,7 @@ async fn a_full_queue_asks_for_patience() {
 async fn impatient() -> Running {
     let config = Server {
         header_timeout: Duration::from_millis(300),
+        body_timeout: Duration::from_millis(400),
         request_timeout: Duration::from_millis(600),
         max_connections: 2,
         ..Server::default()
@@ -557,7 +559,98 @@ async fn a_body_that_never_comes_times_out() {
     let server = impatient().await;
     let head = b"POST /api/webhooks/web HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\nabc";
     let answer = server.raw(head).await;
-    assert_eq!((answer.status, answer.code()), (408, "timeout".to_owned()));
+    assert_eq!((answer.status, answer.code()), (408, "body_timeout".to_owned()));
+}
+
+#[tokio::test]
+async fn a_drip_fed_body_times_out() {
+    let server = impatient().await;
+    let mut stream = server.connect().await;
+    let began = Instant::now();
+    let head = b"POST /api/webhooks/web HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1000\r\n\r\n";
+    stream.write_all(head).await.expect("sent");
+    let (mut reader, mut writer) = stream.into_split();
+    let drip = tokio::spawn(async move {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let mut answer = Vec::new();
+    let _ = reader.read_to_end(&mut answer).await;
+    assert_eq!(Answer::parse(&answer).code(), "body_timeout");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    drip.abort();
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_cut_off() {
+    let server = impatient().await;
+    let mut stream = server.connect().await;
+    // Enough answers to fill every buffer on the way.
+    let requests = b"GET /api/nothing HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
+    let flood = async { while stream.write_all(&requests).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(10), flood).await.expect("it is still connected");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (_first, _second) = (server.connect().await, server.connect().await);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(server.app.metrics.render().matches("turned_away_total{").count(), 0, "its place was not given back");
+}
+
+/// A few requests, and hardly more for the next minute.
+fn few(count: u32) -> Option<Rate> {
+    NonZeroU32::new(count).map(|count| Rate { count, per: MINUTE })
+}
+
+#[tokio::test]
+async fn a_client_has_only_so_many_requests() {
+    let config = Server { ip_rate: few(1), ..Server::default() };
+    let server = start_with(config, 10, Tokens::default()).await;
+    let from = async |forwarded: &str| server.send("GET", "/api/health", &[("x-forwarded-for", forwarded)], b"").await;
+    for _ in 0..10 {
+        assert_eq!(from("198.51.100.7, 203.0.113.1").await.status, 200);
+    }
+    let limited = from("198.51.100.8, 203.0.113.1").await;
+    assert_eq!((limited.status, limited.code()), (429, "rate_limited".to_owned()));
+    assert!(limited.has("retry-after: 60") || limited.has("retry-after: 59"), "{}", limited.head);
+    // Others are not concerned, nor is this machine.
+    assert_eq!(from("203.0.113.2").await.status, 200);
+    assert_eq!(server.send("GET", "/api/health", &[], b"").await.status, 200);
+    // A forgery counts as ten.
+    let forge = [("x-forwarded-for", "203.0.113.3"), ("webhook-id", "a"), ("webhook-timestamp", "1")];
+    let forge = [&forge[..], &[("webhook-signature", "v1,AAAA")]].concat();
+    assert_eq!(server.send("POST", "/api/webhooks/web", &forge, b"{}").await.status, 401);
+    assert_eq!(from("203.0.113.3").await.status, 429);
+    let metrics = server.send("GET", "/metrics", &[], b"").await.body;
+    assert!(metrics.contains("g_assistant_turned_away_total{reason=\"rate_limited\"} 2"), "{metrics}");
+}
+
+#[tokio::test]
+async fn nobody_but_a_proxy_names_another_client() {
+    let config = Server { ip_rate: few(1), trusted_proxies: Vec::new(), ..Server::default() };
+    let server = start_with(config, 10, Tokens::default()).await;
+    let mut statuses = Vec::new();
+    for number in 0..11 {
+        let forwarded = format!("203.0.113.{number}");
+        statuses.push(server.send("GET", "/api/health", &[("x-forwarded-for", &*forwarded)], b"").await.status);
+    }
+    assert_eq!(statuses, [[200; 10].as_slice(), &[429]].concat());
+}
+
+#[tokio::test]
+async fn a_source_has_only_so_many_deliveries_and_forgeries_do_not_count() {
+    let config = Server { source_rate: few(1), ..Server::default() };
+    let server = start_with(config, 100, Tokens::default()).await;
+    for _ in 0..30 {
+        assert_eq!(server.signed_at("web", "x", b"{}", DateTime::UNIX_EPOCH).await.status, 401);
+    }
+    for number in 0..10 {
+        assert_eq!(server.signed("web", &format!("msg_{number}"), &lead()).await.status, 202);
+    }
+    let limited = server.signed("web", "msg_10", &lead()).await;
+    assert_eq!((limited.status, limited.code()), (429, "source_rate_limited".to_owned()));
+    assert!(limited.has("retry-after: "));
+    assert_eq!(server.deliveries().await, 10);
+    assert_eq!(server.signed("odoo", "msg_0", &json!({"database": "d-1", "events": []})).await.status, 200);
 }
 
 #[tokio::test]
@@ -569,9 +662,32 @@ async fn connections_are_capped_and_given_back() {
     let mut answer = Vec::new();
     third.read_to_end(&mut answer).await.expect("an answer");
     let answer = Answer::parse(&answer);
-    assert_eq!(answer.status, 503);
+    assert_eq!((answer.status, answer.code()), (503, "too_many_connections".to_owned()));
     assert!(answer.has("retry-after"));
     drop((first, second));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(server.send("GET", "/api/health", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn one_client_cannot_take_every_connection() {
+    let config = Server { max_connections_per_ip: 2, trusted_proxies: Vec::new(), ..Server::default() };
+    let server = start_with(config, 10, Tokens::default()).await;
+    let (first, _second) = (server.connect().await, server.connect().await);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut answer = Vec::new();
+    server.connect().await.read_to_end(&mut answer).await.expect("an answer");
+    let answer = Answer::parse(&answer);
+    assert_eq!((answer.status, answer.code()), (503, "too_many_connections_of_client".to_owned()));
+    // From another address.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.2:0".parse().expect("an address")).expect("bound");
+    let mut other = socket.connect(server.address).await.expect("connected");
+    other.write_all(b"GET /api/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
+    let mut answer = Vec::new();
+    other.read_to_end(&mut answer).await.expect("an answer");
+    assert_eq!(Answer::parse(&answer).status, 200);
+    drop(first);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(server.send("GET", "/api/health", &[], b"").await.status, 200);
 }

@@ -92,13 +92,13 @@ fn address(call: &Call) -> String {
     format!("json/2/{}/{}", call.model, call.method)
 }
 
-fn read(body: &[u8]) -> Result<Value, OdooError> {
+pub(super) fn read(body: &[u8]) -> Result<Value, OdooError> {
     serde_json::from_slice(body).map_err(|_| OdooError::Garbled { detail: "it is not JSON".to_owned() })
 }
 
 /// The error behind an answer that is not 200: `{"name": "odoo.exceptions.UserError", "message": "…", …}`. `None` if
 /// it is a page that says that there is nothing.
-fn failure(status: StatusCode, body: &[u8]) -> Option<OdooError> {
+pub(super) fn failure(status: StatusCode, body: &[u8]) -> Option<OdooError> {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     Some(match (status.as_u16(), answer["name"].as_str(), answer["message"].as_str()) {
         (401, _, message) => OdooError::Denied { detail: message.unwrap_or("the key is not valid").trim().to_owned() },

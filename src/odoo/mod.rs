@@ -26,5 +26,26 @@ pub use fields::{FieldKind, FieldMap, FieldType};
 pub use operation::{Applied, ReadyOperation, xmlid_for};
 pub use resolve::{Resolved, Resolver};
 
+/// How the transports read answers, for the fuzz targets.
+#[doc(hidden)]
+pub mod answers {
+    use http::StatusCode;
+    use serde_json::Value;
+
+    use super::{OdooError, json2, xmlrpc};
+
+    pub fn xmlrpc(body: &[u8]) -> Result<Value, OdooError> {
+        xmlrpc::read(body)
+    }
+
+    pub fn json2(status: StatusCode, body: &[u8]) -> Result<Value, OdooError> {
+        if status == StatusCode::OK {
+            json2::read(body)
+        } else {
+            json2::failure(status, body).map_or(Ok(Value::Null), Err)
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -44,7 +44,8 @@ impl Source for Api {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let (body, notes) = (json::parse(body)?, Notes::default());
+        let notes = Notes::default();
+        let body = json::parse(body, &notes)?;
         let root = Node::root(&body, &notes);
         let drafts = body::read_or_lead(&root)?;
         if drafts.iter().any(|draft| !matches!(draft, Draft::Lead(_))) {

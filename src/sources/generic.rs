@@ -145,7 +145,8 @@ pub(super) fn parse_documented(body: &[u8]) -> Result<Parsed, ParseError> {
 }
 
 fn parse(body: &[u8], map: Option<&LeadMap>, defaults: &Defaults) -> Result<Parsed, ParseError> {
-    let (body, notes) = (json::parse(body)?, Notes::default());
+    let notes = Notes::default();
+    let body = json::parse(body, &notes)?;
     let root = Node::root(&body, &notes);
     let mut drafts = match map {
         Some(map) => map.leads(&root)?.into_iter().map(Draft::Lead).collect(),

@@ -9,24 +9,30 @@ use std::{cell::RefCell, collections::HashMap, fmt::Display};
 
 use serde_json::{Map, Value};
 
-use super::ParseError;
+use super::{ParseError, strict};
 
 /// Warnings beyond this only say that there are more.
 const MAX_WARNINGS: usize = 100;
+/// Longest key that may be a known one misspelt.
+const MAX_GUESSED: usize = 64;
 /// Longest text that is kept of a value nobody asked for.
 const MAX_ASIDE: usize = 5_000;
 
 /// Parses a body.
-pub(super) fn parse(body: &[u8]) -> Result<Value, ParseError> {
+pub(super) fn parse(body: &[u8], notes: &Notes) -> Result<Value, ParseError> {
     if body.trim_ascii().is_empty() {
         return Err(ParseError::NotJson("it is empty".to_owned()));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let (value, mended) = strict::parse(body).map_err(|error| {
         let text = error.to_string();
         // serde_json counts its recursion, so that a deep body cannot exhaust the stack.
         let deep = text.starts_with("recursion limit exceeded");
         ParseError::NotJson(if deep { "it is nested more than 127 levels deep".to_owned() } else { text })
-    })
+    })?;
+    if mended {
+        notes.add("halves of surrogate pairs are no characters: each became U+FFFD".to_owned());
+    }
+    Ok(value)
 }
 
 /// The warnings of one body. A cell, because every value of the body may add to it.
@@ -41,6 +47,11 @@ impl Notes {
             MAX_WARNINGS => notes.push("there are more warnings".to_owned()),
             _ => {}
         }
+    }
+
+    /// Whether a further warning would not be told.
+    fn are_many(&self) -> bool {
+        self.0.borrow().len() >= MAX_WARNINGS
     }
 
     pub(super) fn into_list(self) -> Vec<String> {
@@ -273,8 +284,12 @@ impl<'a> Object<'a> {
         unknown.map(|(key, value)| (key.as_str(), node(key, value))).collect()
     }
 
-    /// The known field that was probably meant and is not there itself.
+    /// The known field that was probably meant and is not there itself. Keys are the sender's, of any length and number:
+    /// comparing is worth its time only where it can find something that is told.
     fn guess(&self, key: &str) -> String {
+        if key.len() > MAX_GUESSED || self.node.notes.are_many() {
+            return String::new();
+        }
         let free = self.known.iter().filter(|known| !self.fields.contains_key(**known));
         let near = free.map(|known| {
             let contained = known.len() > 3 && key.contains(*known);
@@ -300,7 +315,7 @@ fn join(pointer: &str, key: &str) -> String {
 }
 
 /// A key as it is shown: keys are the sender's, of any length.
-fn shown(key: &str) -> String {
+pub(super) fn shown(key: &str) -> String {
     clean(key).chars().take(100).collect()
 }
 

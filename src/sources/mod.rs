@@ -18,6 +18,7 @@ mod map;
 mod odoo;
 mod registry;
 pub mod standard_webhooks;
+mod strict;
 
 use std::fmt;
 

@@ -73,7 +73,8 @@ impl Source for Odoo {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let (body, notes) = (json::parse(body)?, Notes::default());
+        let notes = Notes::default();
+        let body = json::parse(body, &notes)?;
         let mut object = Node::root(&body, &notes).object()?;
         let missing = |field| Node::root(&body, &notes).invalid(format!("`{field}` is missing"));
         let database = object.name("database", 100)?.ok_or_else(|| missing("database"))?;

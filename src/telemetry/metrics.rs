@@ -16,6 +16,7 @@ use prometheus_client::{
 pub struct Metrics {
     registry: Registry,
     deliveries: Family<Delivery, Counter>,
+    turned_away: Family<Reason, Counter>,
     changes: Family<Via, Counter>,
     pushed: Family<Outcome, Counter>,
     push_batch: Histogram,
@@ -30,6 +31,11 @@ pub struct Metrics {
 struct Delivery {
     source: String,
     result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,6 +69,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("g_assistant"),
             deliveries: Family::default(),
+            turned_away: Family::default(),
             changes: Family::default(),
             pushed: Family::default(),
             push_batch: Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0]),
@@ -74,6 +81,8 @@ impl Metrics {
         };
         let registry = &mut metrics.registry;
         registry.register("deliveries", "Webhook deliveries, by source and answer", metrics.deliveries.clone());
+        let turned_away = metrics.turned_away.clone();
+        registry.register("turned_away", "Requests and connections that were not looked at, by limit", turned_away);
         registry.register("changes", "Changes in Odoo, by the way they were heard of", metrics.changes.clone());
         registry.register("pushed", "Operations that Odoo answered, by result", metrics.pushed.clone());
         registry.register("push_batch", "Operations per push", metrics.push_batch.clone());
@@ -89,6 +98,11 @@ impl Metrics {
     /// Counts a delivery to the source with this configured id, by its answer, such as `accepted` or `duplicate`.
     pub fn delivery(&self, source: &str, result: &'static str) {
         self.deliveries.get_or_create(&Delivery { source: source.to_owned(), result }).inc();
+    }
+
+    /// Counts a request or connection that was not looked at, by the limit that it met, such as `rate_limited`.
+    pub fn turned_away(&self, reason: &'static str) {
+        self.turned_away.get_or_create(&Reason { reason }).inc();
     }
 
     /// Counts changes in Odoo that were heard of by a way such as `webhook` or `polled`.
@@ -150,6 +164,7 @@ mod tests {
         metrics.delivery("web", "accepted");
         metrics.delivery("web", "accepted");
         metrics.delivery("web", "duplicate");
+        metrics.turned_away("rate_limited");
         metrics.changes("polled", 3);
         metrics.pushed("created");
         metrics.push_batch(7, Duration::from_millis(300));
@@ -162,6 +177,7 @@ mod tests {
         for line in [
             "g_assistant_deliveries_total{source=\"web\",result=\"accepted\"} 2",
             "g_assistant_deliveries_total{source=\"web\",result=\"duplicate\"} 1",
+            "g_assistant_turned_away_total{reason=\"rate_limited\"} 1",
             "g_assistant_changes_total{via=\"polled\"} 3",
             "g_assistant_pushed_total{result=\"created\"} 1",
             "g_assistant_push_batch_bucket{le=\"10.0\"} 1",

@@ -16,7 +16,7 @@ use super::odoo::{Database, Server, until, until_within};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_g-assistant");
 pub const WEBSITE_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const TOKEN: &str = "a-token-for-tests-0123456789";
+pub const TOKEN: &str = "a-token-for-tests-0123456789";
 
 /// A daemon: configured, and running or not.
 pub struct Daemon {
@@ -46,6 +46,19 @@ impl Daemon {
 
     /// The same with any address for Odoo, and more sections.
     pub fn configure_at(odoo_url: &str, database: &Database, extra: &str, sections: &str) -> Daemon {
+        let Database { name, login, key } = database;
+        let odoo = format!("url = {odoo_url:?}\ndatabase = {name:?}\nlogin = {login:?}\n{extra}");
+        // Tests send faster than any sender.
+        Self::write(&odoo, key, "source_rate = \"off\"", sections)
+    }
+
+    /// One whose Odoo is not there, which takes deliveries all the same; `server` goes into `[server]`.
+    pub fn without_odoo(server: &str) -> Daemon {
+        let odoo = "url = \"http://127.0.0.1:9\"\ndatabase = \"none\"\nlogin = \"nobody\"";
+        Self::write(odoo, "no key", server, "")
+    }
+
+    fn write(odoo: &str, key: &str, server: &str, sections: &str) -> Daemon {
         let folder = tempfile::Builder::new().prefix("g-assistant-it-").tempdir().expect("a folder");
         let port = free_port();
         let secret = |name: &str, value: &str| {
@@ -53,7 +66,7 @@ impl Daemon {
             fs::write(&path, value).expect("written");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
         };
-        secret("odoo.key", &database.key);
+        secret("odoo.key", key);
         secret("website.secret", WEBSITE_SECRET);
         secret("odoo.secret", WEBSITE_SECRET);
         secret("api.token", TOKEN);
@@ -62,16 +75,14 @@ impl Daemon {
 [server]
 listen = "127.0.0.1:{port}"
 tokens = [{{ file = "api.token" }}]
+{server}
 
 [store]
 path = "store.db"
 
 [odoo]
-url = "{odoo_url}"
-database = "{}"
-login = "{}"
 secret = {{ file = "odoo.key" }}
-{extra}
+{odoo}
 
 [sync]
 poll_interval = "2s"
@@ -86,8 +97,7 @@ secret = {{ file = "website.secret" }}
 [sources.odoo]
 kind = "odoo"
 secret = {{ file = "odoo.secret" }}
-{sections}"#,
-            database.name, database.login
+{sections}"#
         );
         fs::write(folder.path().join("config.toml"), config).expect("written");
         Daemon {

@@ -48,9 +48,15 @@ pub fn root() -> PathBuf {
 }
 
 /// Runs odoo-env and returns what it printed.
-fn odoo_env_text(arguments: &[&str]) -> String {
+pub fn odoo_env_text(arguments: &[&str]) -> String {
+    odoo_env_in(&[], arguments)
+}
+
+/// The same with environment variables, which the servers that it starts see too.
+fn odoo_env_in(environment: &[(&str, &str)], arguments: &[&str]) -> String {
     let output = Command::new(root().join("tests/odoo/odoo-env"))
         .args(arguments)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
@@ -59,9 +65,13 @@ fn odoo_env_text(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-fn odoo_env(arguments: &[&str]) -> HashMap<String, String> {
-    odoo_env_text(arguments)
-        .lines()
+/// The same as KEY=VALUE.
+pub fn odoo_env(arguments: &[&str]) -> HashMap<String, String> {
+    results(&odoo_env_text(arguments))
+}
+
+fn results(text: &str) -> HashMap<String, String> {
+    text.lines()
         .filter_map(|line| line.split_once('='))
         .map(|(key, value)| (key.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
         .collect()
@@ -116,6 +126,22 @@ impl Server {
         }
     }
 
+    /// A server for these databases with more options of `odoo-env serve`, and environment variables.
+    pub fn with(name: &str, databases: &[&Database], options: &[&str], environment: &[(&str, &str)]) -> Server {
+        let mut arguments = vec!["serve", "--name", name, "--restart"];
+        for database in databases {
+            arguments.extend(["--db", &database.name]);
+        }
+        arguments.extend(options);
+        let server = results(&odoo_env_in(environment, &arguments));
+        Server {
+            name: name.to_owned(),
+            url: server["URL"].clone(),
+            port: server["PORT"].clone(),
+            databases: databases.iter().map(|database| database.name.clone()).collect(),
+        }
+    }
+
     /// Host and port.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
@@ -158,13 +184,18 @@ pub struct Database {
 impl Database {
     /// A fresh copy of the template, with a user for the daemon and its API key.
     pub fn fresh(template: Template) -> Database {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("it_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        odoo_env(&["newdb", &name, "--template", template.name(), "--replace"]);
         let group = match template {
             Template::Addon => "g_assistant_connector.group_daemon",
             Template::Plain => "sales_team.group_sale_salesman_all_leads",
         };
+        Self::copy_of(template.name(), group)
+    }
+
+    /// The same from any template; the daemon's user is in `group`.
+    pub fn copy_of(template: &str, group: &str) -> Database {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("it_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        odoo_env(&["newdb", &name, "--template", template, "--replace"]);
         let login = "g-assistant".to_owned();
         odoo_env_text(&["user", &name, &login, "a long password", "--groups", group]);
         let key = odoo_env_text(&["apikey", &name, &login]).trim().to_owned();

@@ -1,5 +1,6 @@
 from . import g_assistant_mirror
 from . import g_assistant_secret
+from . import g_assistant_capture
 from . import g_assistant_event
 from . import g_assistant_captured
 from . import g_assistant_operation

@@ -11,5 +11,6 @@ class CrmLead(models.Model):
         winner = super()._merge_opportunity(*args, **kwargs)
         losers = before - winner
         self.env["g_assistant.binding"]._follow_merge(losers, winner)
-        self.env["g_assistant.event"]._note_merge(losers, winner)
+        notes = {loser.id: {"merged_into": winner.id} for loser in losers}
+        self.env["g_assistant.capture"]._note(losers._name, notes)
         return winner

@@ -1,10 +1,10 @@
 """Runs a batch of the daemon's operations in one transaction.
 
 1. Claim the keys: what the ledger knows is answered from it.
-2. Claim the references: from here on no other transaction can create the same.
-3. In rounds, as operations may build on one another: create what is new, all
+2. In rounds, as operations may build on one another: create what is new, all
    records of a kind at once; then update what exists.
-4. Store results and bindings. All of it commits together.
+3. Store results and bindings. All of it commits together; of two transactions that
+   create the same reference, one fails and is run again.
 """
 
 import json
@@ -171,7 +171,6 @@ class Applier(models.AbstractModel):
         bindings = self.env["g_assistant.binding"]
         pairs = {(operation.model, operation.ref) for operation in operations if operation.ref}
         pairs |= self._referred(operations)
-        bindings._claim(pairs)
         bound = Bindings(
             self.env,
             {
@@ -185,7 +184,7 @@ class Applier(models.AbstractModel):
         while waiting:
             ready, waiting = self._ready(waiting, bound)
             self._run_round(ready, bound)
-        bindings._settle(self._rows(pairs, bound))
+        self._store(bound)
 
     @api.model
     def _referred(self, operations):
@@ -214,17 +213,15 @@ class Applier(models.AbstractModel):
                 wanted[operation.model, name] = pair
         if not wanted:
             return
-        found = (
-            self.env["ir.model.data"]
-            .sudo()
-            .search(
-                [("module", "=", XMLID_MODULE), ("name", "in", [name for _model, name in wanted])]
-            )
+        self.env["ir.model.data"].flush_model()
+        self.env.cr.execute(
+            "SELECT model, name, res_id FROM ir_model_data WHERE module = %s AND name = ANY(%s)",
+            [XMLID_MODULE, [name for _model, name in wanted]],
         )
-        for data in found:
-            pair = wanted.get((data.model, data.name))
+        for model_name, name, res_id in self.env.cr.fetchall():
+            pair = wanted.get((model_name, name))
             if pair:
-                bound[pair] = Bound(data.res_id, {}, changed=True)
+                bound[pair] = Bound(res_id, {}, changed=True)
 
     @api.model
     def _find_by_id(self, operations, bound):
@@ -260,30 +257,14 @@ class Applier(models.AbstractModel):
         return operation.model, operation.ref or operation.id
 
     @api.model
-    def _rows(self, pairs, bound):
-        """What to store: changed bindings, and the claims that came to nothing."""
-        rows = [{"model": model, "ref": ref} for model, ref in pairs if (model, ref) not in bound]
-        for model_name in MODELS:
-            changed = {
-                ref: binding
-                for (model, ref), binding in bound.items()
-                if model == model_name and binding.changed
-            }
-            records = (
-                self.env[model_name].sudo().browse(binding.res_id for binding in changed.values())
-            )
-            companies = {record.id: record.company_id.id for record in records.exists()}
-            rows += [
-                {
-                    "model": model_name,
-                    "ref": ref,
-                    "res_id": binding.res_id,
-                    "company_id": companies.get(binding.res_id) or None,
-                    "written": json.dumps(binding.written),
-                }
-                for ref, binding in changed.items()
-            ]
-        return rows
+    def _store(self, bound):
+        rows = {}
+        for (model_name, ref), binding in bound.items():
+            if binding.changed:
+                row = (ref, binding.res_id, json.dumps(binding.written))
+                rows.setdefault(model_name, []).append(row)
+        for model_name in sorted(rows):
+            self.env["g_assistant.binding"]._store(model_name, rows[model_name])
 
     @api.model
     def _run_round(self, operations, bound):
@@ -358,8 +339,7 @@ class Applier(models.AbstractModel):
         def create(some):
             model = self.env[some[0].model].with_context(**some[0].context)
             records = model.create([dict(prepared[operation]) for operation in some])
-            for operation, record in zip(some, records, strict=True):
-                self.env["g_assistant.event"]._note_operation(record, operation.key)
+            self._note_operations(zip(some, records, strict=True))
             return list(zip(some, records, strict=True))
 
         created = self._together(list(prepared), create)
@@ -368,7 +348,8 @@ class Applier(models.AbstractModel):
         held = self._held_after_create(created[0][1].browse(record.id for _op, record in created))
         for operation, record in created:
             written = held.get(record.id, {})
-            written.update({name: values.held(record, name) for name in operation.values})
+            for name in operation.values.keys() - written.keys():
+                written[name] = values.held(record, name)
             bound[operation.model, operation.ref] = Bound(record.id, written, changed=True)
             operation.finish("created", record.id)
 
@@ -402,14 +383,11 @@ class Applier(models.AbstractModel):
         if records._name not in kinds.NOUNS:
             return {}
         mirror = self.env["g_assistant.mirror"]
-        watched = mirror._shape(records._name).watched
+        known = mirror._shape(records._name).watched - {"order_line"}
+        records.flush_model()
         return {
-            record_id: {
-                name: mirror._normal(records._name, name, value)
-                for name, value in zip(watched, stored, strict=True)
-                if name in records._fields and name != "order_line"
-            }
-            for record_id, stored in mirror._watched_values(records._name, records.ids).items()
+            record["id"]: {name: record[name] for name in record.keys() & known}
+            for record in json.loads(mirror._page(records._name, records.ids))
         }
 
     # ---- updating --------------------------------------------------------------
@@ -460,8 +438,19 @@ class Applier(models.AbstractModel):
         else:
             done, kept, agreed = self._update(operation, record, binding, parsed)
         if done:
-            self.env["g_assistant.event"]._note_operation(record, operation.key)
+            self._note_operations([(operation, record)])
         return done, kept, agreed
+
+    @api.model
+    def _note_operations(self, done):
+        """What these operations did to their records is the daemon's own doing."""
+        by_model = {}
+        for operation, record in done:
+            notes = by_model.setdefault(record._name, {})
+            notes[record.id] = {"operation": operation.key}
+        for model_name, notes in by_model.items():
+            if model_name in kinds.NOUNS:
+                self.env["g_assistant.capture"]._note(model_name, notes)
 
     @api.model
     def _change_state(self, action, order):

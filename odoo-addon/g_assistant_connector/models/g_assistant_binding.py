@@ -1,6 +1,7 @@
 import json
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 
 class Binding(models.Model):
@@ -29,23 +30,6 @@ class Binding(models.Model):
             " ON g_assistant_binding (model, ref);"
             "CREATE INDEX IF NOT EXISTS g_assistant_binding_record_index"
             " ON g_assistant_binding (model, res_id)"
-        )
-
-    @api.model
-    def _claim(self, pairs):
-        """Make sure that each ``(model, ref)`` has a row; a new one has no record.
-
-        As with the ledger's keys, two transactions cannot both get a new one.
-        """
-        pairs = sorted(pairs)
-        if not pairs:
-            return
-        self.env.cr.execute(
-            "INSERT INTO g_assistant_binding (model, ref)"
-            " SELECT * FROM unnest(%s, %s)"
-            " ON CONFLICT (model, ref) DO NOTHING",
-            [[model for model, _ref in pairs], [ref for _model, ref in pairs]],
-            log_exceptions=False,
         )
 
     @api.model
@@ -82,23 +66,36 @@ class Binding(models.Model):
         }
 
     @api.model
-    def _settle(self, rows):
-        """Store ``{model, ref, res_id, company_id, written}`` of each. A claim that
-        came to nothing (no ``res_id``) is forgotten."""
-        rows = json.dumps(rows)
+    def _store(self, model_name, rows):
+        """Store ``(ref, res_id, written)`` of each.
+
+        If another open transaction binds one of the references at this moment, we wait
+        for it and then fail with a serialisation error, upon which Odoo runs the whole
+        call again and finds it: two transactions cannot both create the record. Sorted,
+        so that they cannot lock each other out.
+        """
+        rows = sorted(rows, key=lambda row: row[0])
+        records = self.env[model_name]
+        records.flush_model(["company_id"])
         self.env.cr.execute(
-            "UPDATE g_assistant_binding b"
-            " SET res_id = r.res_id, company_id = r.company_id, written = r.written"
-            " FROM json_to_recordset(%s)"
-            " AS r(model text, ref text, res_id int, company_id int, written text)"
-            " WHERE b.model = r.model AND b.ref = r.ref AND r.res_id IS NOT NULL",
-            [rows],
-        )
-        self.env.cr.execute(
-            "DELETE FROM g_assistant_binding b"
-            " USING json_to_recordset(%s) AS r(model text, ref text)"
-            " WHERE b.model = r.model AND b.ref = r.ref AND b.res_id IS NULL",
-            [rows],
+            SQL(
+                """
+                INSERT INTO g_assistant_binding (model, ref, res_id, written, company_id)
+                SELECT %s, r.ref, r.res_id, r.written, t.company_id
+                  FROM unnest(%s::varchar[], %s::int[], %s::text[]) WITH ORDINALITY
+                    AS r(ref, res_id, written, n)
+                  LEFT JOIN %s t ON t.id = r.res_id
+                 ORDER BY r.n
+                ON CONFLICT (model, ref) DO UPDATE
+                   SET res_id = EXCLUDED.res_id,
+                       written = EXCLUDED.written,
+                       company_id = EXCLUDED.company_id
+                """,
+                model_name,
+                *(list(column) for column in zip(*rows, strict=True)),
+                SQL.identifier(records._table),
+            ),
+            log_exceptions=False,
         )
         self.invalidate_model()
 

@@ -88,7 +88,9 @@ class Bridge(models.AbstractModel):
         if wrong:
             return wrong
         event_model = self.env["g_assistant.event"].sudo()
-        events = event_model._oldest_pending(max(1, min(limit, MAX_PAGE)))
+        limit = max(1, min(limit, MAX_PAGE))
+        event_model._digest_for(limit)
+        events = event_model._oldest_pending(limit)
         return json.dumps({"events": events._payload(), "pending": self._count_pending()})
 
     @api.model
@@ -130,7 +132,7 @@ class Bridge(models.AbstractModel):
 
     @api.model
     def _count_pending(self):
-        return self.env["g_assistant.event"].sudo().search_count([("state", "=", "pending")])
+        return self.env["g_assistant.event"].sudo()._count_pending()
 
     @api.model
     def _check_daemon(self):

@@ -1,11 +1,8 @@
-"""Notices changes, in the transaction that makes them.
-
-Before a record changes for the first time in a transaction, its watched values
-are read from the database; just before commit they are compared (see
-`g_assistant.event`). Nothing else happens in the user's transaction.
-"""
+"""Has changes sent soon. Triggers notice them (`g_assistant.capture`), whatever made them."""
 
 from odoo import api, models
+
+from .. import sender
 
 
 class Captured(models.AbstractModel):
@@ -14,22 +11,27 @@ class Captured(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        records = super().create(vals_list)
-        self.env["g_assistant.event"]._note_created(records)
-        return records
+        sender.wake_after_commit(self.env)
+        return super().create(vals_list)
 
     def write(self, vals):
-        self.env["g_assistant.event"]._note_change(self)
+        sender.wake_after_commit(self.env)
         return super().write(vals)
 
     def unlink(self):
-        self.env["g_assistant.event"]._note_deletion(self)
+        sender.wake_after_commit(self.env)
+        # Who did it is in no column, as it is after a write.
+        records = self._captured()
+        notes = {record.id: {} for record in records}
+        self.env["g_assistant.capture"]._note(records._name, notes)
         return super().unlink()
+
+    def _captured(self):
+        """The records whose change it is."""
+        return self
 
     def _compute_field_value(self, field):
         # Stored computed fields change without a write().
         if field.store:
-            watched = self.env["g_assistant.mirror"]._shape(self._name).watched
-            if any(computed.name in watched for computed in self.pool.field_computed[field]):
-                self.env["g_assistant.event"]._note_change(self)
+            sender.wake_after_commit(self.env)
         return super()._compute_field_value(field)

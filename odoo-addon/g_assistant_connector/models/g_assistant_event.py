@@ -4,13 +4,14 @@ import json
 import logging
 import random
 import time
+import uuid
 from datetime import timedelta
 
 import requests
 
 from odoo import api, fields, models
 
-from .. import config, kinds, sender, signing, transaction
+from .. import config, kinds, sender, signing
 
 _logger = logging.getLogger(__name__)
 
@@ -18,6 +19,14 @@ BATCH_SIZE = 100
 TIMEOUT_SECONDS = 10
 # Seconds to the next try after the first, second, … failure; the last one repeats.
 BACKOFF = (5, 30, 120, 600, 1800, 3600)
+
+# What is read of an event to send it.
+SENT = (
+    "uuid kind model res_id data changes operation user_id company_id timestamp attempts retry_at"
+).split()
+
+# Keeps connections open between batches.
+_session = requests.Session()
 
 
 class Event(models.Model):
@@ -56,189 +65,93 @@ class Event(models.Model):
             " ON g_assistant_event (id) WHERE state = 'pending'"
         )
 
-    # ---- noticing changes ------------------------------------------------------
+    # ---- what the triggers noticed ---------------------------------------------
 
     @api.model
-    def _note_change(self, records):
-        """Remember what these records were before this transaction, at first touch."""
-        if not config.enabled(self.env):
-            return
-        ids = [record_id for record_id in records._ids if record_id]
-        noted = transaction.of_model(self.env.cr, records._name)
-        new_ids = [record_id for record_id in ids if record_id not in noted]
-        if new_ids:
-            # Straight from the database: what the cache holds may be changed already.
-            before = self.env["g_assistant.mirror"]._watched_values(records._name, new_ids)
-            for record_id, values in before.items():
-                noted[record_id] = transaction.Change(self.env.uid, values)
-        self._schedule_capture(records._name, ids)
+    def _digest(self):
+        """Make events of what committed transactions left; return whether there is more.
 
-    @api.model
-    def _note_created(self, records):
-        if not config.enabled(self.env):
-            return
-        noted = transaction.of_model(self.env.cr, records._name)
-        for record_id in records.ids:
-            noted[record_id] = transaction.Change(self.env.uid)
-        self._schedule_capture(records._name, records.ids)
-
-    @api.model
-    def _note_deletion(self, records):
-        if not config.enabled(self.env):
-            return
-        self._note_change(records)
-        noted = transaction.of_model(self.env.cr, records._name)
-        snapshots = self.env["g_assistant.mirror"]._snapshots(records._name, records.ids)
-        for record_id, snapshot in snapshots.items():
-            noted[record_id].deleted = snapshot
-
-    @api.model
-    def _note_merge(self, losers, winner):
-        self._note_change(losers)
-        noted = transaction.of_model(self.env.cr, losers._name)
-        for loser_id in losers.ids:
-            if loser_id in noted:
-                noted[loser_id].merged_into = winner.id
-
-    @api.model
-    def _schedule_capture(self, model_name, ids):
-        precommit = self.env.cr.precommit
-        if transaction.KEY not in precommit.data:
-            precommit.data[transaction.KEY] = {}
-            precommit.add(self.sudo()._capture)
-        precommit.data[transaction.KEY].setdefault(model_name, set()).update(ids)
-
-    @api.model
-    def _note_operation(self, records, key):
-        """These records' changes are the daemon's own operation."""
-        noted = transaction.of_model(self.env.cr, records._name)
-        for record_id in records.ids:
-            if record_id in noted:
-                noted[record_id].operation = key
-                # The change may be stored already, at a savepoint.
-                self._schedule_capture(records._name, [record_id])
-
-    # ---- storing the net change ------------------------------------------------
-
-    def _capture(self):
-        """Before commit, and at each savepoint: store the net change so far.
-
-        A savepoint that is rolled back takes its rows with it; what comes later in
-        the transaction updates the row that is there.
+        The net change of each record and transaction is one event. After the user's
+        commit, since nobody waits for it there.
         """
-        pending = self.env.cr.precommit.data.pop(transaction.KEY, {})
-        for model_name, ids in pending.items():
-            self.env[model_name].flush_model()
-            self._capture_model(model_name, ids)
-
-    def _capture_model(self, model_name, ids):
-        noted = transaction.of_model(self.env.cr, model_name)
-        ids = [record_id for record_id in sorted(ids) if record_id in noted]
-        snapshots = self.env["g_assistant.mirror"]._snapshots(model_name, ids)
-        muted = config.muted(self.env)
-        rows, undone = [], []
-        for record_id in ids:
-            change = noted[record_id]
-            after, record = snapshots.get(record_id) or (None, None)
-            kind, diff = self._net_change(model_name, change, after)
-            if kind and kind not in muted:
-                change.stored = True
-                values, record = (after, record) if record else change.deleted
-                rows.append((record_id, change, kind, diff, values, record))
-            elif change.stored:
-                undone.append(change.uuid)
-        if undone:
-            self.env.cr.execute("DELETE FROM g_assistant_event WHERE uuid = ANY(%s)", [undone])
-        if rows:
-            self._store(model_name, rows)
-            self._wake_sender_after_commit()
-
-    @api.model
-    def _net_change(self, model_name, change, after):
-        """The kind of event and the ``changes``; no kind if nothing is left of it."""
-        noun = kinds.NOUNS[model_name]
-        if after is None:
-            if change.created or change.deleted is None:
-                return None, {}
-            if change.merged_into:
-                return "lead.merged", {"merged_into": {"old": None, "new": change.merged_into}}
-            return noun + ".deleted", {}
-        if change.created:
-            return noun + ".created", {}
-        if change.before == after:
-            return None, {}
+        nets, more = self.env["g_assistant.capture"]._take()
+        if not config.enabled(self.env):
+            return more
         mirror = self.env["g_assistant.mirror"]
-        watched = mirror._shape(model_name).watched
-        changed = {
-            name: {
-                "old": mirror._normal(model_name, name, old),
-                "new": mirror._normal(model_name, name, new),
-            }
-            for name, old, new in zip(watched, change.before, after, strict=True)
-            if old != new
-        }
-        kind = kinds.changed_kind(
-            model_name,
-            dict(zip(watched, change.before, strict=True)),
-            dict(zip(watched, after, strict=True)),
-        )
-        # What only tells the kind, or differs in the stored form alone, is no change.
-        diff = {
-            name: values
-            for name, values in changed.items()
-            if name in self.env[model_name]._fields and values["old"] != values["new"]
-        }
-        return (kind, diff) if diff else (None, {})
+        muted = config.muted(self.env)
+        won_stages = self._won_stages() if nets else ()
+        rows = []
+        for model_name, res_id, net in nets:
+            watched = mirror._shape(model_name).watched
+            kind, changes = net.event(model_name, watched, won_stages)
+            if kind and kind not in muted:
+                rows.append((model_name, res_id, kind, changes, net))
+        if rows:
+            self._store(rows)
+        return more
 
     @api.model
-    def _store(self, model_name, rows):
-        """Insert the events in one statement, or update those of an earlier savepoint."""
-        company = self.env["g_assistant.mirror"]._shape(model_name).watched.index("company_id")
+    def _won_stages(self):
+        self.env.cr.execute("SELECT id FROM crm_stage WHERE is_won")
+        return {row[0] for row in self.env.cr.fetchall()}
+
+    @api.model
+    def _store(self, rows):
         columns = zip(
             *(
                 (
-                    change.uuid,
-                    record_id,
+                    str(uuid.uuid4()),
+                    model_name,
+                    res_id,
                     kind,
-                    json.dumps(diff),
-                    change.operation,
-                    change.user_id,
-                    values[company],
-                    record,
+                    net.at,
+                    json.dumps(changes),
+                    json.dumps(net.record),
+                    net.operation,
+                    net.user_id,
+                    net.record.get("company_id"),
                 )
-                for record_id, change, kind, diff, values, record in rows
+                for model_name, res_id, kind, changes, net in rows
             ),
             strict=True,
         )
+        # A user or company may have been deleted since.
         self.env.cr.execute(
             """
             INSERT INTO g_assistant_event (
-                model, state, attempts, timestamp,
-                uuid, res_id, kind, changes, operation, user_id, company_id, data
+                state, attempts, uuid, model, res_id, kind, timestamp, changes, data,
+                operation, user_id, company_id
             )
-            SELECT %s, 'pending', 0, clock_timestamp() AT TIME ZONE 'UTC', e.*
+            SELECT 'pending', 0, e.uuid, e.model, e.res_id, e.kind, e.at, e.changes, e.data,
+                   e.operation, u.id, c.id
               FROM unnest(
-                %s::varchar[], %s::int[], %s::varchar[], %s::text[],
-                %s::varchar[], %s::int[], %s::int[], %s::text[]
-              ) AS e
-            ON CONFLICT (uuid) DO UPDATE
-               SET kind = EXCLUDED.kind,
-                   changes = EXCLUDED.changes,
-                   operation = EXCLUDED.operation,
-                   company_id = EXCLUDED.company_id,
-                   data = EXCLUDED.data
+                %s::varchar[], %s::varchar[], %s::int[], %s::varchar[], %s::timestamp[],
+                %s::text[], %s::text[], %s::varchar[], %s::int[], %s::int[]
+              ) WITH ORDINALITY AS e(
+                uuid, model, res_id, kind, at, changes, data, operation, user_id, company_id, n
+              )
+              LEFT JOIN res_users u ON u.id = e.user_id
+              LEFT JOIN res_company c ON c.id = e.company_id
+             ORDER BY e.n
             """,
-            [model_name, *map(list, columns)],
+            list(map(list, columns)),
         )
 
     @api.model
-    def _wake_sender_after_commit(self):
-        postcommit = self.env.cr.postcommit
-        if not self.pool.ready or not config.url(self.env):
+    def _digest_for(self, wanted):
+        """Have at least ``wanted`` events ready, if there are so many. If another
+        transaction makes events at this moment, leave it to that."""
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [sender.DIGEST_LOCK])
+        if not self.env.cr.fetchone()[0]:
             return
-        if not postcommit.data.get(sender.WAKE):
-            postcommit.data[sender.WAKE] = True
-            postcommit.add(functools.partial(sender.wake, self.env.cr.dbname))
+        waiting = [("state", "=", "pending")]
+        while self.search_count(waiting, limit=wanted) < wanted and self._digest():
+            pass
+
+    @api.model
+    def _count_pending(self):
+        undigested = self.env["g_assistant.capture"]._count()
+        return self.search_count([("state", "=", "pending")]) + undigested
 
     # ---- delivering ------------------------------------------------------------
 
@@ -248,7 +161,7 @@ class Event(models.Model):
 
     @api.model
     def _oldest_pending(self, limit):
-        return self.search([("state", "=", "pending")], order="id", limit=limit)
+        return self.search_fetch([("state", "=", "pending")], SENT, order="id", limit=limit)
 
     @api.model
     def _send_batch(self):
@@ -257,7 +170,8 @@ class Event(models.Model):
         Return the seconds to wait before the next call: 0 if there may be more to
         send now, ``None`` if there is nothing to do before the next change.
         """
-        if not config.url(self.env) or not self.env["g_assistant.secret"]._valid_values():
+        secrets = config.url(self.env) and self.env["g_assistant.secret"]._valid_values()
+        if not secrets:
             return None
         batch = self._oldest_pending(BATCH_SIZE)
         if not batch:
@@ -266,7 +180,7 @@ class Event(models.Model):
         if retry_at and retry_at > fields.Datetime.now():
             return (retry_at - fields.Datetime.now()).total_seconds()
         try:
-            response = batch._post(TIMEOUT_SECONDS)
+            response = batch._post(secrets, TIMEOUT_SECONDS)
         except requests.RequestException as error:
             return batch._note_failure(type(error).__name__)
         if 200 <= response.status_code < 300:
@@ -304,7 +218,7 @@ class Event(models.Model):
         _logger.warning("%d events not accepted (%s), next try in %d s", len(self), reason, delay)
         return delay
 
-    def _post(self, timeout):
+    def _post(self, secrets, timeout):
         """POST these events, signed; also an empty batch, which tests the connection."""
         body = json.dumps(
             {"database": self._database_uuid(), "events": self._payload()}, ensure_ascii=False
@@ -312,16 +226,20 @@ class Event(models.Model):
         # The same events have the same id however often they are sent.
         fingerprint = hashlib.sha256(" ".join(self.mapped("uuid")).encode()).hexdigest()[:32]
         message_id = f"events_{fingerprint}" if self else f"test_{time.time_ns()}"
-        headers = signing.headers(
-            self.env["g_assistant.secret"]._valid_values(), message_id, int(time.time()), body
-        )
-        return requests.post(
+        headers = signing.headers(secrets, message_id, int(time.time()), body)
+        post = functools.partial(
+            _session.post,
             config.url(self.env),
             data=body,
             headers={**headers, "content-type": "application/json"},
             timeout=timeout,
             allow_redirects=False,
         )
+        try:
+            return post()
+        except requests.ConnectionError:
+            # A connection that was kept may have been closed over there.
+            return post()
 
     @api.model
     def _database_uuid(self):
@@ -334,14 +252,15 @@ class Event(models.Model):
         links = [
             mirror._links(event.model, data) for event, data in zip(self, records, strict=True)
         ]
-        names = mirror._names(links)
+        people = {"res.users": set(self.user_id.ids), "res.company": set(self.company_id.ids)}
+        names = mirror._names([*links, people])
         database = self._database_uuid()
         return [
-            event._payload_of_one(data, _names_for(names, linked), database)
+            event._payload_of_one(data, names, linked, database)
             for event, data, linked in zip(self, records, links, strict=True)
         ]
 
-    def _payload_of_one(self, data, names, database):
+    def _payload_of_one(self, data, names, links, database):
         if self.model == kinds.LEAD:
             data["stage_name"] = names.get("crm.stage", {}).get(str(data["stage_id"]))
         return {
@@ -353,10 +272,10 @@ class Event(models.Model):
             "record_id": self.res_id,
             "operation": self.operation or None,
             "data": data,
-            "names": names,
+            "names": _names_for(names, links),
             "changes": json.loads(self.changes),
-            "user": _id_and_name(self.user_id),
-            "company": _id_and_name(self.company_id),
+            "user": _id_and_name(self.user_id, names),
+            "company": _id_and_name(self.company_id, names),
             "database": database,
         }
 
@@ -364,16 +283,24 @@ class Event(models.Model):
     def _names_lang(self):
         """The language of the daemon's user: names are to be the same in a page that
         it pulls and in an event that it is sent."""
-        group = self.env.ref("g_assistant_connector.group_daemon").sudo()
-        users = group.user_ids if "user_ids" in group._fields else group.users
-        return users.sorted("id")[:1].lang or "en_US"
+        self.env.cr.execute(
+            "SELECT p.lang FROM res_groups_users_rel r"
+            " JOIN res_users u ON u.id = r.uid AND u.active"
+            " JOIN res_partner p ON p.id = u.partner_id"
+            " WHERE r.gid = %s ORDER BY u.id LIMIT 1",
+            [self.env.ref("g_assistant_connector.group_daemon").id],
+        )
+        found = self.env.cr.fetchone()
+        return found and found[0] or "en_US"
 
     @api.autovacuum
     def _gc_delivered(self):
-        limit = fields.Datetime.now() - timedelta(days=config.retention_days(self.env))
-        self.sudo().search(
-            [("state", "=", "delivered"), ("delivered_at", "<", limit)], limit=100_000
-        ).unlink()
+        # Rows that nobody else writes any more: one statement, and nobody waits for it.
+        self.env.cr.execute(
+            "DELETE FROM g_assistant_event WHERE state = 'delivered' AND delivered_at < %s",
+            [fields.Datetime.now() - timedelta(days=config.retention_days(self.env))],
+        )
+        self.invalidate_model()
 
 
 def _names_for(names, links):
@@ -387,5 +314,5 @@ def _names_for(names, links):
     return part
 
 
-def _id_and_name(record):
-    return {"id": record.id, "name": record.display_name} if record else None
+def _id_and_name(record, names):
+    return {"id": record.id, "name": names[record._name].get(str(record.id))} if record else None

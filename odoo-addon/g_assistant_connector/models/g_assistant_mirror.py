@@ -46,12 +46,6 @@ UNWATCHED = {
     "date_last_stage_update",
 }
 
-# Looked at to tell the kind of a change; not part of the record.
-HIDDEN = {
-    "crm.lead": {"is_won": "(SELECT s.is_won FROM crm_stage s WHERE s.id = t.stage_id)"},
-    "sale.order": {},
-}
-
 # The parts of an order line, with the SQL of each.
 LINE = {
     "id": "l.id",
@@ -62,8 +56,14 @@ LINE = {
     "discount": "COALESCE(l.discount, 0)::float8",
     "price_subtotal": "COALESCE(l.price_subtotal, 0)::float8",
 }
+LINE_COLUMNS = ("order_id", "sequence", *LINE)
+# Literals, so that the whole is text without parameters.
+LINES = SQL(
+    "COALESCE(json_agg(json_build_object(%s) ORDER BY l.sequence, l.id), '[]')",
+    SQL(", ").join(SQL(f"'{key}', {sql}") for key, sql in LINE.items()),
+)
 
-# The SQL of the normal form of each type, and how Python gets there.
+# The SQL of the normal form of each type.
 TEMPLATES = {
     "boolean": "COALESCE(%s, false)",
     "integer": "COALESCE(%s, 0)",
@@ -76,22 +76,25 @@ TEMPLATES = {
     "datetime": "to_char(%s, 'YYYY-MM-DD HH24:MI:SS')",
     "many2one": "%s",
 }
-NORMALIZERS = {
-    "boolean": bool,
-    "integer": lambda value: value or 0,
-    "float": lambda value: value or 0.0,
-    "monetary": lambda value: value or 0.0,
-    "char": lambda value: value or None,
-    "text": lambda value: value or None,
-    "selection": lambda value: value or None,
-    "date": lambda value: value and value.strftime("%Y-%m-%d"),
-    "datetime": lambda value: value and value.strftime("%Y-%m-%d %H:%M:%S"),
-}
 
-# columns: field -> SQL of its normal form; record: SQL of the JSON object of all;
-# watched: names, in the order of `watch`, the SQL that reads them as they are stored;
-# relations: field -> model it links to
-Shape = namedtuple("Shape", "columns record watched watch relations")
+# Where `display_name` is the name, or (partners) the stored complete name, unless the
+# context asks for more.
+PLAIN_NAMES = (
+    "odoo.models",
+    "odoo.orm.models",
+    "odoo.addons.base.models.res_partner",
+    "odoo.addons.crm.models.res_users",
+)
+
+# columns: field -> SQL of its normal form, the record being `t`; stored: those of them that are
+# columns of the table; record: SQL of the JSON object of all; watched: names of those whose
+# change is an event; links: of the many2many fields; lines: of an order's lines, if it has
+# some; relations: field -> model it links to
+Shape = namedtuple("Shape", "columns stored record watched links lines relations")
+# A many2many field and its table: the columns are those of the record and of the other one
+Link = namedtuple("Link", "field table column other")
+# stored: columns to look at; record: SQL of the JSON list of all lines, a line being `l`
+Lines = namedtuple("Lines", "field table stored record")
 
 
 class Mirror(models.AbstractModel):
@@ -102,40 +105,32 @@ class Mirror(models.AbstractModel):
     @tools.ormcache("model_name")
     def _shape(self, model_name):
         model = self.env[model_name]
-        columns, relations = {}, {}
+        columns, stored, links, lines, relations = {}, [], [], None, {}
         for name in WANTED[model_name]:
             field = model._fields.get(name)
             if not field or not field.store or field.translate:
                 continue
             columns[name] = self._column(field)
             if name == "order_line":
+                lines = Lines(name, self.env[field.comodel_name]._table, LINE_COLUMNS, LINES)
                 relations[name] = "product.product"
-            elif field.relational:
+                continue
+            if field.type == "many2many":
+                links.append(Link(name, field.relation, field.column1, field.column2))
+            else:
+                stored.append(name)
+            if field.relational:
                 relations[name] = field.comodel_name
-        watched = [name for name in columns if name not in UNWATCHED]
-        # Plain columns: this is read in every user's transaction.
-        watch = [
-            SQL.identifier("t", name) if model._fields[name].type in TEMPLATES else columns[name]
-            for name in watched
-        ]
-        for name, hidden in HIDDEN[model_name].items():
-            watched.append(name)
-            watch.append(SQL(hidden))
+        watched = frozenset(columns) - UNWATCHED
         named = [SQL("%s AS %s", sql, SQL.identifier(name)) for name, sql in columns.items()]
         record = SQL("(SELECT to_json(r) FROM (SELECT %s) r)", SQL(", ").join(named))
-        return Shape(columns, record, tuple(watched), SQL(", ").join(watch), relations)
+        return Shape(columns, stored, record, watched, links, lines, relations)
 
     @api.model
     def _column(self, field):
         """The SQL of one field of ``t`` in normal form."""
         if field.name == "order_line":
-            # Literals, so that the whole is text without parameters.
-            pairs = SQL(", ").join(SQL(f"'{key}', {sql}") for key, sql in LINE.items())
-            return SQL(
-                "COALESCE((SELECT json_agg(json_build_object(%s) ORDER BY l.sequence, l.id)"
-                " FROM sale_order_line l WHERE l.order_id = t.id), '[]')",
-                pairs,
-            )
+            return SQL("(SELECT %s FROM sale_order_line l WHERE l.order_id = t.id)", LINES)
         if field.type == "many2many":
             return SQL(
                 "ARRAY(SELECT r.%s FROM %s r WHERE r.%s = t.id ORDER BY 1)",
@@ -144,34 +139,6 @@ class Mirror(models.AbstractModel):
                 SQL.identifier(field.column1),
             )
         return SQL(TEMPLATES[field.type], SQL.identifier("t", field.name))
-
-    @api.model
-    def _watched_values(self, model_name, ids):
-        """``{id: values}`` as the database holds them now, in the order of `watched`."""
-        rows = self._select(model_name, ids, self._shape(model_name).watch)
-        return {row[0]: row[1:] for row in rows}
-
-    @api.model
-    def _snapshots(self, model_name, ids):
-        """``{id: (watched values, whole record as JSON text)}``."""
-        shape = self._shape(model_name)
-        rows = self._select(model_name, ids, SQL("%s, %s::text", shape.watch, shape.record))
-        return {row[0]: (row[1:-1], row[-1]) for row in rows}
-
-    @api.model
-    def _select(self, model_name, ids, columns):
-        table = SQL.identifier(self.env[model_name]._table)
-        self.env.cr.execute(
-            SQL("SELECT t.id, %s FROM %s t WHERE t.id = ANY(%s)", columns, table, list(ids))
-        )
-        return self.env.cr.fetchall()
-
-    @api.model
-    def _normal(self, model_name, name, value):
-        """A watched value in normal form."""
-        field = self.env[model_name]._fields.get(name)
-        normalize = field is not None and NORMALIZERS.get(field.type)
-        return normalize(value) if normalize else value
 
     @api.model
     def _page(self, model_name, ids):
@@ -205,23 +172,30 @@ class Mirror(models.AbstractModel):
     def _page_links(self, model_name, ids):
         """``{model: ids}`` that these records refer to."""
         shape = self._shape(model_name)
-        columns = [
-            # The link of a line is its product, of any other field its own value.
-            SQL("ARRAY(SELECT l.product_id FROM sale_order_line l WHERE l.order_id = t.id)")
-            if name == "order_line"
-            else shape.columns[name]
-            for name in shape.relations
+        # The link of a line is its product, of any other field its own value.
+        tables = {link.field: (link.table, link.column, link.other) for link in shape.links}
+        if shape.lines:
+            tables[shape.lines.field] = (shape.lines.table, "order_id", "product_id")
+        parts = [
+            SQL(
+                "(SELECT array_agg(DISTINCT %s) FROM %s WHERE %s = ANY(%s))",
+                SQL.identifier(other),
+                SQL.identifier(table),
+                SQL.identifier(column),
+                list(ids),
+            )
+            for table, column, other in tables.values()
         ]
-        rows = self._select(model_name, ids, SQL(", ").join(columns))
+        names = [name for name in shape.relations if name not in tables]
+        parts += [SQL("array_agg(DISTINCT %s)", shape.columns[name]) for name in names]
+        table = SQL.identifier(self.env[model_name]._table)
+        self.env.cr.execute(
+            SQL("SELECT %s FROM %s t WHERE t.id = ANY(%s)", SQL(", ").join(parts), table, list(ids))
+        )
         links = {}
-        for comodel, values in zip(
-            shape.relations.values(), list(zip(*rows, strict=True))[1:], strict=False
-        ):
-            linked = links.setdefault(comodel, set())
-            for value in set(map(_hashable, values)):
-                linked.update(value if isinstance(value, tuple) else [value])
-            linked.discard(None)
-        return links
+        for name, linked in zip([*tables, *names], self.env.cr.fetchone(), strict=True):
+            links.setdefault(shape.relations[name], set()).update(linked or ())
+        return {comodel: linked - {None} for comodel, linked in links.items()}
 
     @api.model
     def _names(self, all_links):
@@ -233,13 +207,51 @@ class Mirror(models.AbstractModel):
         for links in all_links:
             for model_name, ids in links.items():
                 together.setdefault(model_name, set()).update(ids)
-        names = {}
+        names, by_sql = {}, []
         for model_name, ids in together.items():
+            name = self._name_column(model_name)
+            if name:
+                by_sql.append(self._name_query(model_name, name, ids))
+                continue
             records = self.env[model_name].sudo().browse(sorted(ids)).exists()
             if records:
                 names[model_name] = {str(record.id): record.display_name for record in records}
+        if by_sql:
+            self.env.cr.execute(SQL(" UNION ALL ").join(by_sql))
+            names.update(self.env.cr.fetchall())
         return names
 
+    @api.model
+    @tools.ormcache("model_name")
+    def _name_column(self, model_name):
+        """The SQL of the `display_name` of a record ``t``, with its translations if it has
+        some; ``None`` if some module computes it in Python."""
+        model = self.env[model_name]
+        for cls in type(model).mro():
+            method = cls.__dict__.get("_compute_display_name")
+            if method and not method.__module__.startswith(PLAIN_NAMES):
+                return None
+        name = "complete_name" if model_name == "res.partner" else model._rec_name
+        field = model._fields.get(name)
+        if field is not None and field.inherited:
+            parent = model._fields[field.related.split(".")[0]]
+            via = SQL.identifier("t", parent.name)
+            table = SQL.identifier(self.env[parent.comodel_name]._table)
+            return SQL("(SELECT p.name FROM %s p WHERE p.id = %s)", table, via)
+        if field is None or not field.store or field.type != "char" or callable(field.translate):
+            return None
+        return SQL("%s", SQL.identifier("t", name))
 
-def _hashable(value):
-    return tuple(value) if isinstance(value, list) else value
+    @api.model
+    def _name_query(self, model_name, name, ids):
+        model = self.env[model_name]
+        if model._fields.get(model._rec_name).translate:
+            name = SQL("COALESCE(%s->>%s, %s->>'en_US')", name, self.env.lang or "en_US", name)
+        return SQL(
+            "SELECT %s, json_object_agg(t.id, COALESCE(%s, '') ORDER BY t.id)"
+            " FROM %s t WHERE t.id = ANY(%s) HAVING count(*) > 0",
+            model_name,
+            name,
+            SQL.identifier(model._table),
+            list(ids),
+        )

@@ -37,7 +37,7 @@ class Secret(models.Model):
     @api.model
     def _valid_values(self):
         """The secrets to sign with, the newest first."""
-        return self.sudo().search(self._valid_domain()).mapped("value")
+        return self.sudo().search_fetch(self._valid_domain(), ["value"]).mapped("value")
 
     @api.model
     def _valid_domain(self):

@@ -7,7 +7,7 @@ import requests
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from .. import config, kinds
+from .. import config, kinds, sender
 
 TEST_TIMEOUT_SECONDS = 5
 CLOCK_SKEW_SECONDS = 60
@@ -66,7 +66,7 @@ class ResConfigSettings(models.TransientModel):
     def _compute_g_assistant_status(self):
         secrets = self.env["g_assistant.secret"]
         valid = secrets.search(secrets._valid_domain())
-        pending = self.env["g_assistant.event"].search_count([("state", "=", "pending")])
+        pending = self.env["g_assistant.event"]._count_pending()
         enrichment = "iap_enrich_done" in self.env["crm.lead"]._fields
         setting = self.env["ir.config_parameter"].sudo().get_param(IAP_SETTING, "auto")
         for settings in self:
@@ -90,7 +90,7 @@ class ResConfigSettings(models.TransientModel):
         # What failed with the old settings is tried again with the new ones at once.
         events = self.env["g_assistant.event"].sudo()
         events.search([("retry_at", "!=", False)]).retry_at = False
-        events._wake_sender_after_commit()
+        sender.wake_after_commit(self.env)
         return result
 
     def action_g_assistant_generate_secret(self):
@@ -131,10 +131,11 @@ class ResConfigSettings(models.TransientModel):
             raise UserError(_("Only a system administrator may test the connection."))
         if not config.url(self.env):
             return False, _("Enter the daemon's URL and save first.")
-        if not self.env["g_assistant.secret"]._valid_values():
+        secrets = self.env["g_assistant.secret"]._valid_values()
+        if not secrets:
             return False, _("Generate a signing secret first.")
         try:
-            response = self.env["g_assistant.event"].sudo()._post(TEST_TIMEOUT_SECONDS)
+            response = self.env["g_assistant.event"].sudo()._post(secrets, TEST_TIMEOUT_SECONDS)
         except requests.exceptions.SSLError:
             return False, _("The daemon's certificate is not trusted by this server.")
         except requests.Timeout:

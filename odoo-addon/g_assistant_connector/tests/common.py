@@ -37,10 +37,12 @@ class BridgeCase(TransactionCase):
         self.env["g_assistant.event"].search([]).unlink()
 
     def end_transaction(self):
-        """What commit does, without committing: store events, start over."""
+        """What commit does, without committing: events are made, start over."""
         self.env.flush_all()
         self.env.cr.precommit.run()
         self.env.cr.postcommit.clear()
+        while self.env["g_assistant.event"]._digest():
+            pass
         self.env.invalidate_all()
 
     def new_events(self):

@@ -30,7 +30,7 @@ class TestApply(BridgeCase):
 
     def test_hello(self):
         hello = json.loads(self.bridge.hello())
-        self.assertEqual((hello["protocol"], hello["addon"]), (1, "1.0.0"))
+        self.assertEqual((hello["protocol"], hello["addon"]), (1, "1.1.0"))
         self.assertEqual(hello["fields"]["crm.lead"][:2], ["id", "name"])
         self.assertIn("order_line", hello["fields"]["sale.order"])
 
@@ -157,5 +157,6 @@ class TestApply(BridgeCase):
         entry._gc_old()
         self.assertTrue(entry.exists())
         entry.create_date = "2020-01-01 00:00:00"
+        self.env.flush_all()
         entry._gc_old()
         self.assertFalse(entry.exists())

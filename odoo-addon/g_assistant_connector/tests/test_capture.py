@@ -132,6 +132,102 @@ class TestCapture(BridgeCase):
         (event,) = self.new_events()
         self.assertEqual((event["event"], event["operation"]), ("lead.updated", updated["key"]))
 
+    def next_transaction(self):
+        """What was noticed so far was another transaction, of which no event was made yet."""
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE g_assistant_change SET txid = txid - 1")
+
+    def test_transactions_that_wait_together_keep_their_own_state(self):
+        tags = self.env["crm.tag"].create([{"name": "GA one"}, {"name": "GA two"}])
+        lead = self.lead(name="A", city="Riyadh")
+        self.new_events()
+        lead.write({"name": "B", "tag_ids": [(4, tags[0].id)]})
+        self.next_transaction()
+        lead.action_set_won()
+        self.next_transaction()
+        lead.write({"name": "C", "stage_id": self.stage_new.id, "tag_ids": [(6, 0, tags[1:].ids)]})
+        self.next_transaction()
+        lead.unlink()
+        events = self.new_events()
+        self.assertEqual(
+            [event["event"] for event in events],
+            ["lead.updated", "lead.won", "lead.updated", "lead.deleted"],
+        )
+        self.assertEqual([event["data"]["name"] for event in events], ["B", "B", "C", "C"])
+        self.assertEqual(
+            [event["data"]["tag_ids"] for event in events],
+            [tags[:1].ids, tags[:1].ids, tags[1:].ids, tags[1:].ids],
+        )
+        self.assertEqual(events[0]["changes"]["name"], {"old": "A", "new": "B"})
+        self.assertNotIn("name", events[1]["changes"])
+        self.assertEqual(events[1]["data"]["probability"], 100.0)
+        self.assertEqual(
+            events[2]["changes"]["tag_ids"], {"old": tags[:1].ids, "new": tags[1:].ids}
+        )
+
+    def test_sql_behind_the_orm(self):
+        lead = self.lead(city="Riyadh")
+        self.new_events()
+        self.env.cr.execute("UPDATE crm_lead SET city = 'Abha' WHERE id = %s", [lead.id])
+        (event,) = self.new_events()
+        self.assertEqual(event["changes"], {"city": {"old": "Riyadh", "new": "Abha"}})
+
+    def test_many_records_in_one_statement(self):
+        leads = self.env["crm.lead"].create([{"name": f"Many {i}"} for i in range(450)])
+        created = self.new_events()
+        self.assertEqual([event["record_id"] for event in created], leads.ids)
+        leads.write({"city": "Riyadh"})
+        changes = [event["changes"] for event in self.new_events()]
+        self.assertEqual(changes, [{"city": {"old": None, "new": "Riyadh"}}] * 450)
+
+    def test_who_deleted_it(self):
+        manager = new_test_user(
+            self.env, "g-assistant-deleter", groups="sales_team.group_sale_manager"
+        )
+        lead = self.lead()
+        self.new_events()
+        lead.with_user(manager).unlink()
+        self.assertEqual(self.new_events()[0]["user"]["id"], manager.id)
+
+    def test_a_deleted_user_or_company_does_not_hold_events_up(self):
+        user = new_test_user(
+            self.env, "g-assistant-leaver", groups="sales_team.group_sale_salesman"
+        )
+        lead = self.lead(name="A")
+        self.new_events()
+        lead.name = "B"
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE g_assistant_change SET user_id = %s", [user.id + 10**6])
+        (event,) = self.new_events()
+        self.assertIsNone(event["user"])
+
+    def triggers(self):
+        self.env.cr.execute(
+            "SELECT (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'g\\_assistant\\_%'),"
+            " (SELECT count(*) FROM pg_proc WHERE proname LIKE 'g\\_assistant\\_%'),"
+            " to_regclass('g_assistant_change') IS NOT NULL"
+        )
+        return self.env.cr.fetchone()
+
+    def test_triggers_are_kept_as_the_fields_are_and_leave_nothing_behind(self):
+        capture = self.env["g_assistant.capture"]
+        lead = self.lead()
+        self.new_events()
+        there = self.triggers()
+        self.assertEqual(there, (13, 13, True))
+        field = self.env["ir.model.fields"]._get("crm.lead", "city")
+        field._drop_column()
+        self.assertEqual(self.triggers(), (0, 0, True))
+        self.env.cr.execute("ALTER TABLE crm_lead ADD COLUMN city varchar")
+        capture._install()
+        self.assertEqual(self.triggers(), there)
+        lead.function = "Buyer"
+        self.assertEqual(self.kinds(), ["lead.updated"])
+        capture._uninstall()
+        self.assertEqual(self.triggers(), (0, 0, False))
+        lead.function = "Seller"
+        self.env.flush_all()
+
     def test_muted_kinds_and_disabled_connector(self):
         params = self.env["ir.config_parameter"]
         params.set_param(config.MUTED, "lead.updated")

@@ -51,6 +51,7 @@ class TestEvents(BridgeCase):
         one._mark_delivered()
         (one + two).write({"timestamp": "2020-01-01 00:00:00"})
         one.delivered_at = "2020-01-01 00:00:00"
+        self.env.flush_all()
         one._gc_delivered()
         self.assertFalse(one.exists())
         self.assertTrue(two.exists())

@@ -104,6 +104,23 @@ class TestOrder(BridgeCase):
         order.order_line[0].unlink()
         self.assertEqual(self.kinds(), ["order.updated"])
 
+    def test_lines_as_they_were(self):
+        created = self.apply(self.order_operation("so7"))[0]
+        order = self.env["sale.order"].browse(created["id"])
+        before = self.new_events()[0]["data"]["order_line"]
+        order.order_line[0].product_uom_qty = 7
+        other = self.env["sale.order.line"].create(
+            {"order_id": order.id, "product_id": self.product.id, "sequence": 1}
+        )
+        (event,) = self.new_events()
+        self.assertEqual(event["changes"]["order_line"]["old"], before)
+        self.assertEqual(len(event["data"]["order_line"]), len(before) + 1)
+        now = event["data"]["order_line"]
+        other.unlink()
+        (event,) = self.new_events()
+        self.assertEqual(event["changes"]["order_line"]["old"], now)
+        self.assertEqual(event["user"]["id"], self.env.uid)
+
     def test_bad_lines_are_refused(self):
         for lines in ("all", [1], [{"product_id": self.product.id, "tax": 5}]):
             result = self.apply(self.order_operation("so6", order_line=lines))[0]

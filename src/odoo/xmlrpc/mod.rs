@@ -101,7 +101,7 @@ async fn exchange(
     transport::read(body, read).await
 }
 
-fn read(body: &[u8]) -> Result<Json, OdooError> {
+pub(super) fn read(body: &[u8]) -> Result<Json, OdooError> {
     match codec::read_response(body) {
         Ok(Response::Value(value)) => Ok(codec::into_json(value)),
         Ok(Response::Fault(fault)) => {

@@ -205,7 +205,8 @@ fn what_is_not_json_says_why() {
         (b"{\"lead\": }", "expected value at line 1 column 10"),
         (b"{\"lead\": {}} x", "trailing characters at line 1 column 14"),
         (b"{\"lead\": \"\xff\"}", "invalid unicode code point"),
-        (b"{\"lead\": \"\\ud800\"}", "unexpected end of hex escape"),
+        (b"{\"lead\": \"\\ud80\"}", "invalid escape"),
+        (b"{\"lead\": 1e999}", "number out of range"),
         (deep.as_bytes(), "it is nested more than 127 levels deep"),
     ] {
         let error = parse_documented(body).expect_err("refused").to_string();
@@ -283,9 +284,16 @@ fn warnings_and_answers_are_bounded() {
 }
 
 #[test]
-fn the_last_of_equal_keys_counts() {
-    let parsed = parse_documented(br#"{"lead": {"name": "first", "name": "last"}}"#);
-    assert_eq!(only_lead(parsed).0.name.as_deref(), Some("last"));
+fn equal_keys_are_refused() {
+    let error = parse_documented(br#"{"lead": {"name": "first", "name": "last"}}"#).expect_err("refused").to_string();
+    assert_eq!(error, "the body is not valid JSON: the key `name` is there twice at line 1 column 33");
+}
+
+#[test]
+fn half_an_emoji_costs_no_lead() {
+    let (lead, warnings) = only_lead(parse_documented(br#"{"lead": {"name": "Sara \ud83d"}}"#));
+    assert_eq!(lead.name.as_deref(), Some("Sara \u{fffd}"));
+    assert_eq!(warnings, ["halves of surrogate pairs are no characters: each became U+FFFD"]);
 }
 
 /// Opens the source `forms` with this configuration below its header.
