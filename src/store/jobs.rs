@@ -273,6 +273,12 @@ pub struct Attempt {
 /// No job waits longer than this for its next attempt.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
+/// After this many failed attempts a job is parked for a person to look at: about four hours.
+pub const MOST_ATTEMPTS: u32 = 24;
+
+/// A job that failed this often goes alone: if it is what breaks a batch, or the daemon, the others must not suffer.
+const SUSPICIOUS_AFTER: u32 = 3;
+
 /// Whether the time has come; also of a time that was set while the clock was a day ahead.
 fn is_due(due: i64, now: i64) -> bool {
     due <= now || due > later(now, LONGEST_WAIT)
@@ -401,10 +407,10 @@ impl Store {
         .await
     }
 
-    /// Makes ready again what a dead process held.
+    /// Makes ready again what a dead process held, and parks what so many died with.
     pub(super) async fn release_leases(&self) -> Result<(), StoreError> {
         self.write(|connection| {
-            connection.prepare_cached(queries::JOB_RELEASE_ALL)?.execute([])?;
+            connection.prepare_cached(queries::JOB_RELEASE_ALL)?.execute([MOST_ATTEMPTS])?;
             Ok(())
         })
         .await
@@ -455,7 +461,7 @@ fn claim(connection: &Connection, kind: JobKind, limit: usize, now: i64, until: 
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut query = connection.prepare_cached(queries::JOB_CLAIM)?;
     let mut jobs = query
-        .query_map(params![kind, now, limit, token, until, later(now, LONGEST_WAIT)], |row| {
+        .query_map(params![kind, now, limit, token, until, later(now, LONGEST_WAIT), SUSPICIOUS_AFTER], |row| {
             Ok(Job {
                 id: row.get(0)?,
                 lane: Lane::from_number(row.get(1)?),

@@ -43,7 +43,9 @@ pub use bindings::Binding;
 pub use changes::ChangesAccepted;
 pub use deliveries::{Accepted, Delivery, NewDelivery, Reply};
 pub use error::StoreError;
-pub use jobs::{Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, NewJob, Outcome};
+pub use jobs::{
+    Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, MOST_ATTEMPTS, NewJob, Outcome,
+};
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
 pub use retention::{Purged, Retention};
 pub use stats::{QueueStats, Stats};

@@ -23,7 +23,7 @@ pub use push::PushHandler;
 
 use crate::{
     clock::Clock,
-    store::{Finish, Job, JobKind, Outcome, Store, StoreError},
+    store::{Finish, Job, JobKind, MOST_ATTEMPTS, Outcome, Store, StoreError},
 };
 
 /// How long to sleep at most before the store is asked again.
@@ -204,7 +204,7 @@ fn until_next(due: Option<i64>, now: i64) -> Duration {
 /// The outcome of a failed attempt: another one later, or parked when there were too many.
 pub fn try_again(job: &Job, clock: &Clock, retry_after: Option<Duration>, error: &str) -> Outcome {
     let attempt = job.attempts + 1;
-    if attempt >= retry::MOST_ATTEMPTS {
+    if attempt >= MOST_ATTEMPTS {
         return Outcome::Park { error: format!("{error} (given up after {attempt} attempts)") };
     }
     let wait = retry::delay(attempt, retry_after, rand::random());

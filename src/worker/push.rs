@@ -20,9 +20,6 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// A job that failed this often is sent alone: if it is what breaks the call, the others must not suffer.
-const SUSPICIOUS_AFTER: u32 = 3;
-
 /// Sends batches of operations.
 pub struct PushHandler {
     /// The outbox.
@@ -58,7 +55,7 @@ impl Handler for PushHandler {
     }
 
     fn lease(&self) -> Duration {
-        // Look-ups, the call itself and a second one for suspicious jobs, each with its own timeout.
+        // Look-ups and the call itself, each with its own timeout.
         self.timeout * 4
     }
 
@@ -68,18 +65,8 @@ impl Handler for PushHandler {
 
     async fn run(&self, session: Arc<Session>, jobs: &[Job]) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = jobs.iter().map(|_| None).collect();
-        let (fresh, suspicious): (Vec<usize>, Vec<usize>) =
-            (0..jobs.len()).partition(|&position| jobs[position].attempts < SUSPICIOUS_AFTER);
-        let mut failed = false;
-        for group in std::iter::once(fresh).chain(suspicious.into_iter().map(|position| vec![position])) {
-            if group.is_empty() {
-                continue;
-            }
-            failed = self.send(&session, jobs, &group, &mut outcomes).await;
-            if failed {
-                break;
-            }
-        }
+        let all: Vec<usize> = (0..jobs.len()).collect();
+        let failed = self.send(&session, jobs, &all, &mut outcomes).await;
         if failed {
             self.governor.failed();
         } else if jobs.len() == self.batch {

@@ -6,8 +6,6 @@ use crate::store::LONGEST_WAIT;
 
 /// The first delay; each further attempt doubles it.
 const BASE: Duration = Duration::from_secs(2);
-/// After this many failed attempts a job is parked for a person to look at: about four hours.
-pub const MOST_ATTEMPTS: u32 = 24;
 
 /// How long to wait after failed attempt number `attempt` (from 1). `jitter` in `0.0..1.0` spreads jobs that failed
 /// together over ±20 %. A server's `Retry-After` is honoured within the longest delay, and never shortened by jitter.

@@ -208,6 +208,11 @@ impl Database {
         Database { name: name.to_owned(), key: self.key.clone(), login: self.login.clone() }
     }
 
+    /// Hands it to somebody else to drop.
+    pub fn take(&mut self) -> Database {
+        Database { name: std::mem::take(&mut self.name), key: self.key.clone(), login: self.login.clone() }
+    }
+
     /// Puts this database in the place of another one, as a restored backup would be; what was there is dropped.
     pub fn replace(mut self, other: &mut Database) {
         let (new, old) = (std::mem::take(&mut self.name), &other.name);

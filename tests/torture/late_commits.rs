@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// Longer than the shortest `overlap` there is (s).
+const AGE: u64 = 3_600;
+
 /// Leads that a late transaction makes.
 const LATE: i64 = 5;
 
@@ -40,8 +43,8 @@ async fn with_addon(world: &World) -> Outcome {
     let open = world.size(6, 240);
     let mut outcome = Outcome::new(Default::default()).measured("open_s", open);
 
-    let held = Held::open(&stage.database, old, open, "commit");
-    let lost = Held::open(&stage.database, old, open, "rollback");
+    let held = Held::open(&stage.database, old, open, 0, "commit");
+    let lost = Held::open(&stage.database, old, open, 0, "rollback");
     held.is_open().await;
     lost.is_open().await;
     let began = Instant::now();
@@ -75,11 +78,12 @@ async fn without_addon(world: &World) -> Outcome {
     for way in ["overlap", "sweep"] {
         if way == "sweep" {
             daemon.stop().await;
-            daemon.edit("poll_interval = \"1s\"", "poll_interval = \"1s\"\noverlap = \"1s\"\nsweep_interval = \"10s\"");
+            daemon.edit("poll_interval = \"1s\"", "poll_interval = \"1s\"\noverlap = \"1m\"\nsweep_interval = \"10s\"");
             daemon.start_connected().await;
         }
         let before = late(&daemon).await;
-        let held = Held::open(&stage.database, old, open, "commit");
+        let age = if way == "sweep" { AGE } else { 0 };
+        let held = Held::open(&stage.database, old, open, age, "commit");
         held.is_open().await;
         stage.progress.step(&format!("{way}: a transaction is open for {open} s"));
         let began = Instant::now();
@@ -113,8 +117,9 @@ struct Held {
 }
 
 impl Held {
-    /// Makes leads, and changes an old one if it will commit; ends after `seconds` by this method of the cursor.
-    fn open(database: &Database, old: i64, seconds: u64, end: &str) -> Held {
+    /// Makes leads, and changes an old one if it will commit; ends after `seconds` by this method of the cursor. Its
+    /// times are those of a transaction that began `age` seconds earlier.
+    fn open(database: &Database, old: i64, seconds: u64, age: u64, end: &str) -> Held {
         let change = if end == "commit" {
             format!("env['crm.lead'].browse({old}).write({{'city': 'late'}})")
         } else {
@@ -125,6 +130,7 @@ impl Held {
              env['crm.lead'].create([{{'name': f'late {{n}}', 'city': 'late'}} for n in range({LATE})])\n\
              {change}\n\
              env.flush_all()\n\
+             env.cr.execute(\"update crm_lead set write_date = write_date - interval '{age} s' where city = 'late'\")\n\
              print('OPEN', flush=True)\n\
              time.sleep({seconds})\n\
              env.cr.{end}()\n\

@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// How much of what is exchanged goes wrong.
-const BROKEN: f64 = 0.35;
+const BROKEN: f64 = 0.2;
 /// The daemon's `odoo.timeout` here.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// The addon's own.
 const ADDON_PATIENCE: Duration = Duration::from_secs(10);
 /// What the daemon may need at most, with answers of 200 MB now and then (MiB).
@@ -25,7 +25,8 @@ pub async fn play(world: &World) -> Outcome {
     let mut stage = Stage::new(world, "proxy_faults");
     let to_odoo = Proxy::start(world.server.address().to_owned(), stage.dice.random(), PATIENCE).await;
     let odoo = format!("http://{}", to_odoo.address);
-    let mut daemon = stage.daemon(&odoo, "batch = 50\ntimeout = \"5s\"\ntransport = \"xmlrpc\"", "");
+    let settings = format!("batch = {}\ntimeout = \"3s\"\ntransport = \"xmlrpc\"", world.size(10, 50));
+    let mut daemon = stage.daemon(&odoo, &settings, "");
     // More leads come than Odoo takes: the senders wait for it.
     daemon.edit("path = \"store.db\"", &format!("path = \"store.db\"\nmax_queued = {}", world.size(300, 2_000)));
     let to_daemon = Proxy::start(daemon.address().to_owned(), stage.dice.random(), ADDON_PATIENCE).await;

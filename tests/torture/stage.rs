@@ -2,7 +2,8 @@
 
 use std::{
     path::Path,
-    sync::PoisonError,
+    sync::{Mutex, PoisonError},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -39,6 +40,27 @@ pub struct World {
     pub server: Server,
     pub long: bool,
     pub seed: u64,
+    /// Databases that are being dropped while the next scenario plays.
+    dropping: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for dropping in self.dropping.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = dropping.join();
+        }
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        // A scenario that fails keeps its database for the one who looks into it.
+        if !std::thread::panicking() {
+            let database = self.database.take();
+            let dropping = std::thread::spawn(move || drop(database));
+            self.world.dropping.lock().unwrap_or_else(PoisonError::into_inner).push(dropping);
+        }
+    }
 }
 
 impl World {
@@ -46,7 +68,7 @@ impl World {
         let server = Server::shared().clone();
         let pattern = Database::fresh(Template::Addon);
         pattern.sql(&witnesses());
-        World { pattern, server, long, seed }
+        World { pattern, server, long, seed, dropping: Mutex::default() }
     }
 
     /// One of two sizes.
@@ -76,7 +98,9 @@ impl<'a> Stage<'a> {
 
     /// On an Odoo without the addon, which has no events to audit.
     pub fn without_addon(world: &'a World, name: &'static str) -> Stage<'a> {
-        Stage { events: false, ..Stage::on(world, name, Database::fresh(Template::Plain)) }
+        let mut stage = Stage::on(world, name, Database::fresh(Template::Plain));
+        stage.events = false;
+        stage
     }
 
     fn on(world: &'a World, name: &'static str, database: Database) -> Stage<'a> {
@@ -138,13 +162,8 @@ impl<'a> Stage<'a> {
 
     /// Asks every witness. The daemon may run: what it has committed counts.
     pub fn audit(&self, daemon: &Daemon) -> Verdict {
-        self.audit_store(&daemon.folder.path().join("store.db"))
-    }
-
-    /// The same, with the store at another place.
-    pub fn audit_store(&self, store: &Path) -> Verdict {
         let mut evidence = self.ask_odoo();
-        ask_store(store, &mut evidence);
+        ask_store(&daemon.folder.path().join("store.db"), &mut evidence);
         let sent = self.load.sent.lock().unwrap_or_else(PoisonError::into_inner);
         evidence.acknowledged.clone_from(&sent.acknowledged);
         evidence.attempted.clone_from(&sent.attempted);
@@ -153,35 +172,32 @@ impl<'a> Stage<'a> {
     }
 
     fn ask_odoo(&self) -> Evidence {
-        let rows = |query: &str| -> Vec<Value> {
-            let text = self.database.sql(&format!("select coalesce(json_agg(r), '[]') from ({query}) r"));
-            serde_json::from_str(&text).expect("JSON")
-        };
+        let fields = FIELDS.map(|field| format!("'{field}', {field}")).join(", ");
+        let leads = format!("select contact_name from crm_lead where contact_name like '{}-%'", self.name);
+        let records = format!("select id, jsonb_build_object({fields}) as data from crm_lead");
+        let mut questions = vec![("in_odoo", leads.as_str()), ("records", records.as_str())];
+        if self.events {
+            questions.push(("saves", "select lead, before, after from torture_save"));
+            let events =
+                "select uuid, res_id, kind, data::jsonb as data from g_assistant_event where model = 'crm.lead'";
+            questions.push(("events", events));
+        }
+        let rows = |(name, query): &(&str, &str)| format!("'{name}', (select json_agg(r) from ({query}) r)");
+        let questions: Vec<String> = questions.iter().map(rows).collect();
+        let answer = self.database.sql(&format!("select json_build_object({})", questions.join(", ")));
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        let rows = |name: &str| answer[name].as_array().map(Vec::as_slice).unwrap_or_default();
         let text = |row: &Value, field: &str| row[field].as_str().expect("text").to_owned();
         let number = |row: &Value, field: &str| row[field].as_i64().expect("a number");
-        let there = |row: &Value, field: &str| Some(row[field].clone()).filter(|value| !value.is_null());
-        let fields = FIELDS.map(|field| format!("'{field}', {field}")).join(", ");
-        let (saves, events) = match self.events {
-            true => (
-                rows("select lead, before, after from torture_save order by tx"),
-                rows("select uuid, res_id, kind, data::jsonb as data from g_assistant_event where model = 'crm.lead'"),
-            ),
-            false => Default::default(),
-        };
+        let there = |row: &Value, field: &str| Some(&row[field]).filter(|value| !value.is_null()).map(looked_at);
         Evidence {
-            in_odoo: rows(&format!("select contact_name from crm_lead where contact_name like '{}-%'", self.name))
+            in_odoo: rows("in_odoo").iter().map(|row| text(row, "contact_name")).collect(),
+            records: rows("records").iter().map(|row| (number(row, "id"), looked_at(&row["data"]))).collect(),
+            saves: rows("saves")
                 .iter()
-                .map(|row| text(row, "contact_name"))
+                .map(|row| Save { lead: number(row, "lead"), before: there(row, "before"), after: there(row, "after") })
                 .collect(),
-            saves: saves
-                .iter()
-                .map(|row| Save {
-                    lead: number(row, "lead"),
-                    before: there(row, "before").map(|data| looked_at(&data)),
-                    after: there(row, "after").map(|data| looked_at(&data)),
-                })
-                .collect(),
-            events: events
+            events: rows("events")
                 .iter()
                 .map(|row| Event {
                     id: text(row, "uuid"),
@@ -193,10 +209,6 @@ impl<'a> Stage<'a> {
                     },
                     data: looked_at(&row["data"]),
                 })
-                .collect(),
-            records: rows(&format!("select id, jsonb_build_object({fields}) as data from crm_lead"))
-                .iter()
-                .map(|row| (number(row, "id"), looked_at(&row["data"])))
                 .collect(),
             ..Evidence::default()
         }

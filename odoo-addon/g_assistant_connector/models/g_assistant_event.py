@@ -184,8 +184,10 @@ class Event(models.Model):
         except requests.RequestException as error:
             return batch._note_failure(type(error).__name__)
         if 200 <= response.status_code < 300:
-            batch._mark_delivered()
-            return 0
+            if _is_stored(response):
+                batch._mark_delivered()
+                return 0
+            return batch._note_failure("not the daemon's answer")
         return batch._note_failure(
             f"HTTP {response.status_code}", response.headers.get("Retry-After")
         )
@@ -301,6 +303,14 @@ class Event(models.Model):
             [fields.Datetime.now() - timedelta(days=config.retention_days(self.env))],
         )
         self.invalidate_model()
+
+
+def _is_stored(response):
+    """Whether the daemon says so: a page of a proxy or a portal may come with 200, too."""
+    try:
+        return response.json().get("status") == "stored"
+    except (ValueError, AttributeError):
+        return False
 
 
 def _names_for(names, links):

@@ -27,7 +27,7 @@ class Daemon(HTTPServer):
         self.received = []
         self.status = 200
         self.headers = {}
-        self.answer = {}
+        self.answer = {"status": "stored"}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -124,6 +124,19 @@ class TestSender(SenderCase):
         self.server.status = 202
         self.assertEqual(self.events._send_batch(), 0)
         self.assertEqual((event.state, event.retry_at), ("delivered", False))
+
+    @mute_logger(LOGGER)
+    def test_only_the_daemons_own_answer_counts(self):
+        self.lead()
+        event = self.events.search([])
+        for answer in ({}, {"status": "ok"}, ["stored"], "<html>Log in</html>"):
+            self.server.answer = answer
+            self.assertGreater(self.events._send_batch(), 0)
+            self.assertEqual((event.state, event.error), ("pending", "not the daemon's answer"))
+            event.retry_at = False
+        self.server.answer = {"status": "stored", "new": 1, "known": 0}
+        self.assertEqual(self.events._send_batch(), 0)
+        self.assertEqual(event.state, "delivered")
 
     @mute_logger(LOGGER)
     def test_retry_after_is_honoured_and_clamped(self):

@@ -38,7 +38,7 @@ async fn leases_of_the_last_process_are_released() {
 
     let store = open(&folder, clock_at(NOW), 1).await;
     let after = claim(&store, JobKind::Push).await.remove(0);
-    assert_eq!((after.id, after.attempts), (before.id, 0));
+    assert_eq!((after.id, after.attempts), (before.id, 1), "it may be what the process died of");
     assert_eq!(finish(&store, &before, done()).await, 0, "the old lease is worth nothing");
 }
 

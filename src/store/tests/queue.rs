@@ -212,3 +212,27 @@ async fn what_was_due_by_a_clock_that_was_ahead_is_due() {
     queue(&now, vec![NewJob { not_before: NOW + 15 * 60_000, ..push("later") }]).await;
     assert!(claim_push(&now).await.is_empty());
 }
+
+#[tokio::test]
+async fn what_the_daemon_dies_of_goes_alone_and_is_parked_in_the_end() {
+    let (folder, mut store) = store().await;
+    queue(&store, ["innocent", "deadly", "other"].map(push).to_vec()).await;
+    for death in 1..=24 {
+        let jobs = claim_push(&store).await;
+        if death <= 3 {
+            assert_eq!(jobs.len(), 3, "nobody is suspected yet");
+        } else if jobs[0].key == "innocent" {
+            assert_eq!(jobs.len(), 1);
+            finish(&store, &jobs[0], done()).await;
+            assert_eq!(keys(&claim_push(&store).await), ["deadly"]);
+        } else {
+            assert_eq!(keys(&jobs), ["deadly"]);
+        }
+        store.close().await;
+        store = open(&folder, clock_at(NOW), 100).await;
+    }
+    assert_eq!(keys(&claim_push(&store).await), ["other"]);
+    let parked = store.list_jobs(JobFilter { state: Some(JobState::Parked), ..JobFilter::default() }).await;
+    let parked = parked.expect("listed");
+    assert_eq!((parked[0].key.as_str(), parked[0].attempts), ("deadly", 24));
+}
