@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use rand::{
+    RngExt, SeedableRng,
+    rngs::StdRng,
+    seq::{IndexedRandom, SliceRandom},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -77,6 +81,8 @@ struct Plan {
     /// Of each exchange.
     probability: f64,
     faults: Vec<Fault>,
+    /// Those that have not had their turn: each comes once before one comes again.
+    deck: Vec<Fault>,
     /// How long the other side waits for an answer.
     patience: Duration,
     done: BTreeMap<Fault, u64>,
@@ -103,6 +109,7 @@ impl Proxy {
             dice: StdRng::seed_from_u64(seed),
             probability: 0.0,
             faults: Fault::ALL.to_vec(),
+            deck: Vec::new(),
             patience,
             done: BTreeMap::new(),
         };
@@ -125,6 +132,7 @@ impl Proxy {
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         plan.probability = probability;
         plan.faults = faults.to_vec();
+        plan.deck.retain(|fault| faults.contains(fault));
     }
 
     /// What has gone wrong so far, and how often.
@@ -140,12 +148,15 @@ impl Drop for Proxy {
 }
 
 impl Plan {
-    /// Always takes as much from the dice, so that the next throw does not depend on this one.
     fn throw(&mut self) -> Throw {
         let broken = self.dice.random_bool(self.probability);
-        let fault = self.faults.choose(&mut self.dice).copied();
+        if broken && self.deck.is_empty() {
+            self.deck.clone_from(&self.faults);
+            self.deck.shuffle(&mut self.dice);
+        }
+        let fault = if broken { self.deck.pop() } else { None };
         let throw = Throw {
-            fault: fault.filter(|_| broken),
+            fault,
             wait: Duration::from_millis(self.dice.random_range(20..500)),
             passed_on: self.dice.random(),
             sized: self.dice.random(),
@@ -327,7 +338,14 @@ mod tests {
         let throws = |seed| {
             let dice = StdRng::seed_from_u64(seed);
             let faults = Fault::ALL.to_vec();
-            let mut plan = Plan { dice, probability: 0.5, faults, patience: Duration::ZERO, done: BTreeMap::new() };
+            let mut plan = Plan {
+                dice,
+                probability: 0.5,
+                faults,
+                deck: Vec::new(),
+                patience: Duration::ZERO,
+                done: BTreeMap::new(),
+            };
             (0..50).map(|_| plan.throw().fault).collect::<Vec<_>>()
         };
         assert_eq!(throws(7), throws(7));

@@ -19,7 +19,7 @@ pub async fn play(world: &World) -> Outcome {
     stage.send_events_to(&daemon.url);
     daemon.start_connected().await;
     let person = stage.person(&world.server).await;
-    let pace = Pace { senders: 3, leads: 5, pause: Duration::from_millis(250) };
+    let pace = Pace { senders: 3, leads: 5, pause: Duration::from_millis(250), text: 0 };
     stage.load.senders(stage.name, &daemon.url, &pace, &mut stage.dice);
     stage.load.people(stage.name, &person, 2, Duration::from_millis(300), &mut stage.dice);
 

@@ -18,7 +18,7 @@ pub async fn play(world: &World) -> Outcome {
     stage.send_events_to(&daemon.url);
     daemon.start_connected().await;
     let person = stage.person(&server).await;
-    let pace = Pace { senders: 2, leads: 8, pause: Duration::from_millis(300) };
+    let pace = Pace { senders: 2, leads: 8, pause: Duration::from_millis(300), text: 0 };
     stage.load.senders(stage.name, &daemon.url, &pace, &mut stage.dice);
     stage.load.people(stage.name, &person, 3, Duration::from_millis(150), &mut stage.dice);
 

@@ -27,6 +27,8 @@ pub struct Pace {
     pub leads: usize,
     /// Longest pause between two deliveries of one sender.
     pub pause: Duration,
+    /// Characters of the message of each lead.
+    pub text: usize,
 }
 
 /// What the senders know.
@@ -141,8 +143,10 @@ impl Sender {
             if number > 0 && self.dice.random_bool(0.2) {
                 names.push(format!("{}-{}-0", self.name, self.dice.random_range(0..number)));
             }
-            let leads: Vec<Value> =
-                names.iter().map(|name| json!({"external_id": name, "contact_name": name, "city": id})).collect();
+            let message = "x".repeat(self.pace.text);
+            let lead =
+                |name: &String| json!({"external_id": name, "contact_name": name, "city": id, "message": message});
+            let leads: Vec<Value> = names.iter().map(lead).collect();
             self.sent.lock().unwrap_or_else(PoisonError::into_inner).attempted.extend(names.iter().cloned());
             if !self.deliver(&http, &id, &json!({ "leads": leads })).await {
                 return;

@@ -55,7 +55,7 @@ pub async fn play(world: &World) -> Outcome {
     daemon.edit("path = \"store.db\"", &format!("path = \"store.db\"\nmax_queued = {limit}"));
     daemon.start_connected().await;
 
-    let pace = Pace { senders: 8, leads: 10, pause: Duration::ZERO };
+    let pace = Pace { senders: 8, leads: 10, pause: Duration::ZERO, text: 0 };
     let started = Instant::now();
     stage.load.senders(stage.name, &daemon.url, &pace, &mut stage.dice);
     let until_then = started + Duration::from_secs(world.size(12, 600));

@@ -33,7 +33,7 @@ pub async fn play(world: &World) -> Outcome {
     stage.send_events_to(&format!("http://{}", to_daemon.address));
     daemon.start_connected().await;
     let person = stage.person(&world.server).await;
-    let pace = Pace { senders: 4, leads: 20, pause: Duration::from_millis(20) };
+    let pace = Pace { senders: 4, leads: 20, pause: Duration::from_millis(20), text: 0 };
     stage.load.senders(stage.name, &daemon.url, &pace, &mut stage.dice);
     stage.load.people(stage.name, &person, 1, Duration::from_millis(300), &mut stage.dice);
 

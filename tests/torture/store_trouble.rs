@@ -32,7 +32,7 @@ pub async fn play(world: &World) -> Outcome {
 
 /// Sends leads for a while, and waits until they are in Odoo.
 async fn work(stage: &mut Stage<'_>, daemon: &Daemon, seconds: u64) {
-    let pace = Pace { senders: 2, leads: 4, pause: Duration::from_millis(100) };
+    let pace = Pace { senders: 2, leads: 4, pause: Duration::from_millis(100), text: 0 };
     stage.load.senders(stage.name, &daemon.url, &pace, &mut stage.dice);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     stage.load.stop().await;
@@ -206,7 +206,7 @@ async fn disk(world: &World) -> Outcome {
     daemon.start_connected().await;
     let person = stage.person(&world.server).await;
     // Enough to use up what the store's log has taken already.
-    let pace = Pace { senders: 3, leads: 20, pause: Duration::from_millis(50) };
+    let pace = Pace { senders: 3, leads: 5, pause: Duration::from_millis(100), text: 10_000 };
     stage.load.senders(stage.name, &daemon.url, &pace, &mut stage.dice);
     stage.load.people(stage.name, &person, 1, Duration::from_millis(200), &mut stage.dice);
     let mut outcome = Outcome::new(Default::default());
@@ -283,7 +283,7 @@ async fn clock(world: &World) -> Outcome {
     .into();
     daemon.start_connected().await;
     let person = stage.person(&world.server).await;
-    let pace = Pace { senders: 2, leads: 4, pause: Duration::from_millis(200) };
+    let pace = Pace { senders: 2, leads: 4, pause: Duration::from_millis(200), text: 0 };
     stage.load.senders(stage.name, &daemon.url, &pace, &mut stage.dice);
     stage.load.people(stage.name, &person, 1, Duration::from_millis(200), &mut stage.dice);
     let mut outcome = Outcome::new(Default::default());

@@ -37,7 +37,7 @@ async fn play_copy(world: &World, kind: Copy) -> Outcome {
     stage.send_events_to("http://127.0.0.1:9");
     daemon.start_connected().await;
     let person = stage.person(&world.server).await;
-    let pace = Pace { senders: 2, leads: 5, pause: Duration::from_millis(200) };
+    let pace = Pace { senders: 2, leads: 5, pause: Duration::from_millis(200), text: 0 };
     stage.load.senders(stage.name, &daemon.url, &pace, &mut stage.dice);
     stage.load.people(stage.name, &person, 1, Duration::from_millis(200), &mut stage.dice);
     until("leads are in Odoo", async || (leads(&stage.database) > 20).then_some(())).await;
