@@ -170,7 +170,7 @@ async fn a_delivery_is_kept_once_and_answered_alike() {
     assert_eq!(first.json(), json!({"status": "accepted", "items": 1, "warnings": [], "delivery": id}));
     assert!(!first.has("x-replayed"));
 
-    let stored = server.app.store.delivery(id).await.expect("read").expect("kept");
+    let stored = server.app.store.deliveries(vec![id]).await.expect("read").remove(0).expect("kept");
     assert_eq!((stored.source.as_str(), stored.key.as_str()), ("web", "msg_1"));
     assert_eq!(stored.body, lead().to_string().into_bytes());
     assert_eq!(server.jobs(JobState::Ready).await, [(JobKind::Intake, Some(id))]);
@@ -233,7 +233,7 @@ async fn what_is_not_understood_is_kept_for_a_retry() {
         let json = answer.json();
         assert!(json["error"]["message"].as_str().expect("text").starts_with(message), "{json}");
         let id = json["delivery"].as_i64().expect("a number");
-        let stored = server.app.store.delivery(id).await.expect("read").expect("kept");
+        let stored = server.app.store.deliveries(vec![id]).await.expect("read").remove(0).expect("kept");
         assert_eq!(stored.body, body);
         assert!(server.jobs(JobState::Parked).await.contains(&(JobKind::Intake, Some(id))));
         let again = server.signed_at("web", &key, body, Utc::now()).await;

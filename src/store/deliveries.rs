@@ -95,9 +95,9 @@ impl Store {
         Ok(accepted)
     }
 
-    /// A stored delivery.
-    pub async fn delivery(&self, id: i64) -> Result<Option<Delivery>, StoreError> {
-        self.read(move |connection| Ok(get(connection, id)?)).await
+    /// Stored deliveries, in the order of `ids`.
+    pub async fn deliveries(&self, ids: Vec<i64>) -> Result<Vec<Option<Delivery>>, StoreError> {
+        self.read(move |connection| ids.iter().map(|id| Ok(get(connection, *id)?)).collect()).await
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
         );
         assert_eq!(store.retry_jobs(vec![job.id]).await.expect("retried"), 1);
         assert_eq!(claim(&store, JobKind::Intake).await[0].delivery_id, Some(kept.id));
-        assert_eq!(store.delivery(kept.id).await.expect("read").expect("there").body, b"{}");
+        assert_eq!(store.deliveries(vec![kept.id]).await.expect("read").remove(0).expect("there").body, b"{}");
     }
 
     #[tokio::test]

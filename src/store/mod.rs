@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::watch;
 
 pub use bindings::Binding;
@@ -197,6 +197,11 @@ impl Store {
         result
     }
 
+    /// Whether writes come faster than they can be written: what can wait, should.
+    pub fn is_busy(&self) -> bool {
+        self.0.writer.as_ref().is_some_and(Writer::is_busy)
+    }
+
     /// Runs `write` in a transaction and returns after it is durable.
     async fn write<T: Send + 'static>(
         &self,
@@ -232,6 +237,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     // The undo log of a savepoint is of no use after a crash.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // A statement is planned once, and not anew for the values that it gets.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

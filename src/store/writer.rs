@@ -2,8 +2,9 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -13,15 +14,24 @@ use super::{StoreError, place::Place};
 
 /// Writes that may wait; beyond it a writer waits for its turn.
 const QUEUE: usize = 4096;
-/// Writes per commit: larger groups cost latency and gain nothing.
-const GROUP: usize = 256;
+/// Writes per commit: while one group is written, the senders of the last one are answered and bring the next.
+const GROUP: usize = 64;
+
+/// So many writes in one commit are a flood, which lasts until so long after.
+const FLOOD: usize = 16;
+const FLOOD_LASTS: Duration = Duration::from_millis(50);
 
 /// Runs inside the transaction, or learns why there is none; what it returns runs after the commit, with the commit's
 /// own result.
 type Work = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>;
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
+/// When the last commit was full.
+#[derive(Default)]
+struct Flood(Mutex<Option<Instant>>);
+
 pub(super) struct Writer {
+    flood: Arc<Flood>,
     queue: Mutex<Option<mpsc::Sender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -30,11 +40,13 @@ impl Writer {
     /// Writes to the store that is open at this place.
     pub(super) fn start(connection: Connection, place: Place) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
+        let flood = Arc::new(Flood::default());
+        let noted = Arc::clone(&flood);
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || run(&connection, &place, waiting))
+            .spawn(move || run(&connection, &place, waiting, &noted))
             .map_err(|error| StoreError::Sqlite { detail: format!("its thread could not start: {error}") })?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { flood, queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) async fn write<T: Send + 'static>(
@@ -54,6 +66,11 @@ impl Writer {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// Whether commits have been full of writes until a moment ago.
+    pub(super) fn is_busy(&self) -> bool {
+        self.flood.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|last| last.elapsed() < FLOOD_LASTS)
+    }
+
     /// Lets the thread finish what waits, and waits for it.
     pub(super) async fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -64,12 +81,15 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, place: &Place, mut waiting: mpsc::Receiver<Work>) {
+fn run(connection: &Connection, place: &Place, mut waiting: mpsc::Receiver<Work>, flood: &Flood) {
     let mut group = Vec::with_capacity(GROUP);
     // No timer: a group is whatever came while the last commit was being written.
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
+        if group.len() >= FLOOD {
+            *flood.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
         let mut done = Vec::with_capacity(group.len());
-        let committed = match connection.execute_batch("BEGIN IMMEDIATE") {
+        let committed = match run_cached(connection, "BEGIN IMMEDIATE") {
             Ok(()) => {
                 // The rest of a group whose transaction has ended must not slip out of it.
                 done.extend(group.drain(..).map(|work| work(still_open(connection).map(|()| connection))));
@@ -77,7 +97,6 @@ fn run(connection: &Connection, place: &Place, mut waiting: mpsc::Receiver<Work>
                 still_open(connection).and_then(|()| commit(connection)).and_then(|()| place.check())
             }
             Err(error) => {
-                let error = StoreError::from(error);
                 done.extend(group.drain(..).map(|work| work(Err(error.clone()))));
                 Err(error)
             }
@@ -98,11 +117,15 @@ fn still_open(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn commit(connection: &Connection) -> Result<(), StoreError> {
-    connection.execute_batch("COMMIT").map_err(|error| {
+    run_cached(connection, "COMMIT").inspect_err(|_| {
         // After a failed commit the transaction may be open still.
         let _ = connection.execute_batch("ROLLBACK");
-        StoreError::from(error)
     })
+}
+
+fn run_cached(connection: &Connection, statement: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(statement)?.execute([])?;
+    Ok(())
 }
 
 /// Runs one write so that its failure, even a panic, leaves the rest of the group alone.
@@ -110,15 +133,15 @@ fn in_savepoint<T>(
     connection: &Connection,
     write: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    connection.prepare_cached("SAVEPOINT one")?.execute([])?;
+    run_cached(connection, "SAVEPOINT one")?;
     let result = catch_unwind(AssertUnwindSafe(|| write(connection)))
         .unwrap_or_else(|_| Err(StoreError::Sqlite { detail: "internal error: a write panicked".to_owned() }));
     if result.is_err() {
         if connection.is_autocommit() {
             return result;
         }
-        connection.prepare_cached("ROLLBACK TO one")?.execute([])?;
+        run_cached(connection, "ROLLBACK TO one")?;
     }
-    connection.prepare_cached("RELEASE one")?.execute([])?;
+    run_cached(connection, "RELEASE one")?;
     result
 }

@@ -1,6 +1,9 @@
 //! Intake: from a stored delivery to the operations it asks for. No network.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Handler, try_again};
 use crate::{
@@ -9,6 +12,10 @@ use crate::{
     sources::{Content, Registry},
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
 };
+
+/// How long intake gives way to a flood of deliveries, and how often it looks whether it is over.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Parses deliveries and plans their operations.
 pub struct IntakeHandler {
@@ -26,28 +33,37 @@ impl Handler for IntakeHandler {
     type Ready = ();
 
     fn batch(&self) -> usize {
-        64
+        256
     }
 
     fn lease(&self) -> Duration {
         Duration::from_secs(60)
     }
 
-    async fn ready(&self) {}
+    /// Under a flood the senders' answers go first: what Odoo takes in the meantime is in the outbox already.
+    async fn ready(&self) {
+        let began = Instant::now();
+        while self.store.is_busy() && began.elapsed() < LONGEST_PAUSE {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
 
     async fn run(&self, (): (), jobs: &[Job]) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            outcomes.push(match job.delivery_id {
-                None => Outcome::Park { error: "this job has no delivery".to_owned() },
-                Some(id) => match self.store.delivery(id).await {
-                    Err(error) => try_again(job, &self.clock, None, &error.to_string()),
-                    Ok(None) => Outcome::Park { error: "its delivery is gone".to_owned() },
-                    Ok(Some(delivery)) => self.plan(job, &delivery).unwrap_or_else(|error| Outcome::Park { error }),
-                },
-            });
-        }
-        outcomes
+        // A job without a delivery is none of ours; an id that no delivery has finds none.
+        let ids = jobs.iter().map(|job| job.delivery_id.unwrap_or_default()).collect();
+        let deliveries = match self.store.deliveries(ids).await {
+            Ok(deliveries) => deliveries,
+            Err(error) => {
+                return jobs.iter().map(|job| try_again(job, &self.clock, None, &error.to_string())).collect();
+            }
+        };
+        jobs.iter()
+            .zip(deliveries)
+            .map(|(job, delivery)| match delivery {
+                None => Outcome::Park { error: "its delivery is gone".to_owned() },
+                Some(delivery) => self.plan(job, &delivery).unwrap_or_else(|error| Outcome::Park { error }),
+            })
+            .collect()
     }
 }
 
