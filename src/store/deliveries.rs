@@ -81,7 +81,7 @@ impl Store {
         let now = self.now();
         let wakes = error.is_none();
         let accepted = self
-            .write(move |connection| {
+            .write_whole(move |connection| {
                 if jobs::open_count(connection)? >= limit {
                     let known = known(connection, &delivery.source, &delivery.key)?;
                     return known.ok_or(StoreError::QueueFull { limit });

@@ -207,10 +207,19 @@ impl Store {
         &self,
         write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        match &self.0.writer {
-            Some(writer) => self.noting(writer.write(write).await),
-            None => Err(StoreError::ReadOnly),
-        }
+        self.noting(self.writer()?.write(write).await)
+    }
+
+    /// The same for a write that changes nothing if it fails.
+    async fn write_whole<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.noting(self.writer()?.write_whole(write).await)
+    }
+
+    fn writer(&self) -> Result<&Writer, StoreError> {
+        self.0.writer.as_ref().ok_or(StoreError::ReadOnly)
     }
 
     /// Runs `read` on a reader connection.

@@ -53,9 +53,25 @@ impl Writer {
         &self,
         write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.run(|connection| in_savepoint(connection, write)).await
+    }
+
+    /// The same for a write that changes nothing if it fails, and needs no undo log. Should it fail after a change all
+    /// the same, its whole group fails with it.
+    pub(super) async fn write_whole<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(|connection| whole(connection, write)).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let work: Work = Box::new(move |connection| {
-            let result = connection.and_then(|connection| in_savepoint(connection, write));
+            let result = connection.and_then(write);
             Box::new(move |committed| {
                 // A caller that has gone away does not need the answer.
                 let _ = reply.send(result.and_then(|value| committed.map(|()| value)));
@@ -134,8 +150,7 @@ fn in_savepoint<T>(
     write: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     run_cached(connection, "SAVEPOINT one")?;
-    let result = catch_unwind(AssertUnwindSafe(|| write(connection)))
-        .unwrap_or_else(|_| Err(StoreError::Sqlite { detail: "internal error: a write panicked".to_owned() }));
+    let result = caught(connection, write);
     if result.is_err() {
         if connection.is_autocommit() {
             return result;
@@ -144,4 +159,25 @@ fn in_savepoint<T>(
     }
     run_cached(connection, "RELEASE one")?;
     result
+}
+
+/// Runs one write without a savepoint. What it left half done takes the whole transaction with it.
+fn whole<T>(
+    connection: &Connection,
+    write: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let before = connection.total_changes();
+    let result = caught(connection, write);
+    if result.is_err() && connection.total_changes() != before && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    result
+}
+
+fn caught<T>(
+    connection: &Connection,
+    write: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(|| write(connection)))
+        .unwrap_or_else(|_| Err(StoreError::Sqlite { detail: "internal error: a write panicked".to_owned() }))
 }

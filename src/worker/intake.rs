@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long intake gives way to a flood of deliveries, and how often it looks whether it is over.
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Parses deliveries and plans their operations.

@@ -140,6 +140,8 @@ fn fill(database: &Database, first: usize, last: usize) {
              now() - n * interval '1 minute', now() - n * interval '1 second', 2, 2 \
          from generate_series({first}, {last}) n"
     ));
+    // They stand for leads from before the addon was installed: no change that is still to be told.
+    database.sql("truncate g_assistant_change");
     database.sql("analyze crm_lead");
     let count = database.count("select count(*) from crm_lead");
     assert_eq!(count, i64::try_from(last).expect("a count"), "nothing else is in the database");

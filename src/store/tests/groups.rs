@@ -163,3 +163,26 @@ async fn closing_finishes_what_waits() {
     assert_eq!(store.meta_set("c", "d").await, Err(StoreError::Closed));
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_whole_write_takes_its_group_along_only_if_it_leaves_something_half_done() {
+    for (changes_before_it_fails, neighbour_stays) in [(false, true), (true, false)] {
+        let (_folder, store) = store().await;
+        let (held, go) = hold(&store).await;
+        let neighbour = store.write(put("a"));
+        let fails = store.write_whole(move |connection| {
+            if changes_before_it_fails {
+                put("b")(connection)?;
+            }
+            Err::<(), _>(StoreError::Closed)
+        });
+        let release = async { go.send(()).expect("still held") };
+        let (neighbour, failed, ()) = tokio::join!(neighbour, fails, release);
+        held.await.ok();
+        assert_eq!(failed, Err(StoreError::Closed));
+        assert_eq!(neighbour.is_ok(), neighbour_stays);
+        assert_eq!(is_there(&store, "a").await, neighbour_stays);
+        assert!(!is_there(&store, "b").await);
+        store.write(put("c")).await.expect("the writer goes on");
+    }
+}
