@@ -291,8 +291,8 @@ async fn fill(path: &Path, count: usize, days: i64) {
     run("INSERT INTO attempt (job_id, n, started_at, duration_ms, outcome)
          SELECT id, 1, created_at, 12, iif(state = 'parked', 'parked', 'done') FROM job;
          UPDATE job SET finished_at = NULL, error = 'refused' WHERE state = 'parked';
-         INSERT INTO tally SELECT kind, state, count(*) FROM job GROUP BY kind, state;
-         INSERT INTO tally SELECT 'delivery', '', count(*) FROM delivery;
+         INSERT OR REPLACE INTO tally SELECT kind, state, count(*) FROM job GROUP BY kind, state;
+         INSERT OR REPLACE INTO tally SELECT 'delivery', '', count(*) FROM delivery;
          COMMIT");
     for (_, _, sql) in &later {
         run(sql);
