@@ -64,9 +64,7 @@ impl Handler for PushHandler {
     }
 
     async fn run(&self, session: Arc<Session>, jobs: &[Job]) -> Vec<Outcome> {
-        let mut outcomes: Vec<Option<Outcome>> = jobs.iter().map(|_| None).collect();
-        let all: Vec<usize> = (0..jobs.len()).collect();
-        let failed = self.send(&session, jobs, &all, &mut outcomes).await;
+        let (outcomes, failed) = self.send(&session, jobs).await;
         if failed {
             self.governor.failed();
         } else if jobs.len() == self.batch {
@@ -74,49 +72,38 @@ impl Handler for PushHandler {
         } else {
             self.governor.small_batch();
         }
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| self.release("waiting for Odoo"))).collect()
+        outcomes
     }
 }
 
 impl PushHandler {
-    /// Sends the jobs at `positions` in one batch; true if Odoo could not be reached or did not answer.
-    async fn send(
-        &self,
-        session: &Session,
-        jobs: &[Job],
-        positions: &[usize],
-        outcomes: &mut [Option<Outcome>],
-    ) -> bool {
-        let mut operations = Vec::with_capacity(positions.len());
-        let mut sent = Vec::with_capacity(positions.len());
-        for &position in positions {
-            match serde_json::from_str::<Operation>(&jobs[position].payload) {
+    /// Sends the jobs in one batch; also whether Odoo could not be reached or did not answer.
+    async fn send(&self, session: &Session, jobs: &[Job]) -> (Vec<Outcome>, bool) {
+        let started = self.clock.now();
+        let mut operations = Vec::with_capacity(jobs.len());
+        let damaged: Vec<Option<String>> = jobs
+            .iter()
+            .map(|job| match serde_json::from_str::<Operation>(&job.payload) {
                 Ok(operation) => {
                     operations.push(operation);
-                    sent.push(position);
+                    None
                 }
-                Err(error) => {
-                    outcomes[position] =
-                        Some(Outcome::Park { error: format!("the stored operation is damaged: {error}") });
-                }
-            }
-        }
-        let started = self.clock.now();
-        let pushed = match push::push(session, &self.store, &self.owned, &operations).await {
-            Ok(pushed) => pushed,
+                Err(error) => Some(format!("the stored operation is damaged: {error}")),
+            })
+            .collect();
+        let mut pushed = match push::push(session, &self.store, &self.owned, &operations).await {
+            Ok(pushed) => pushed.into_iter(),
             Err(error) => {
                 warn!(%error, "the store failed during a push");
-                for position in sent {
-                    outcomes[position] = Some(try_again(&jobs[position], &self.clock, None, &error.to_string()));
-                }
-                return true;
+                let again = |job| try_again(job, &self.clock, None, &error.to_string());
+                return (jobs.iter().map(again).collect(), true);
             }
         };
         let mut failed = false;
-        for (position, pushed) in sent.into_iter().zip(pushed) {
-            let job = &jobs[position];
-            outcomes[position] = Some(match pushed {
-                Pushed::Done(result, binding) => {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for (job, damaged) in jobs.iter().zip(damaged) {
+            outcomes.push(match damaged.map_or_else(|| pushed.next(), |error| Some(Pushed::Refused(error))) {
+                Some(Pushed::Done(result, binding)) => {
                     self.metrics.pushed(job_result(&result));
                     Outcome::Done {
                         result: serde_json::to_string(&result).ok(),
@@ -124,15 +111,12 @@ impl PushHandler {
                         bindings: binding.into_iter().collect(),
                     }
                 }
-                Pushed::Refused(error) => {
+                Some(Pushed::Refused(error)) => {
                     self.metrics.pushed("refused");
-                    warn!(
-                        job = job.id,
-                        "Odoo refused an operation; it is parked: see `g-assistant outbox show {}`", job.id
-                    );
+                    warn!(job = job.id, "an operation is refused and parked: see `g-assistant outbox show {}`", job.id);
                     Outcome::Park { error }
                 }
-                Pushed::Failed(error) => {
+                Some(Pushed::Failed(error)) => {
                     if !failed {
                         warn!(%error, "a push failed");
                         self.backend.report(&error);
@@ -140,12 +124,14 @@ impl PushHandler {
                     failed = true;
                     self.after_failure(job, &error)
                 }
+                // `push` answers each operation.
+                None => self.release("waiting for Odoo"),
             });
         }
         let took = (self.clock.now() - started).to_std().unwrap_or_default();
         self.metrics.push_batch(operations.len(), took);
         info!(operations = operations.len(), duration_ms = took.as_millis() as u64, failed, "pushed");
-        failed
+        (outcomes, failed)
     }
 
     /// Being unreachable is nobody's fault and burns no attempt.
