@@ -19,7 +19,8 @@ class Net:
     """One transaction's effect on one record."""
 
     def __init__(self, rows, after):
-        self.position = rows[-1].id
+        # In the order in which records were first touched.
+        self.position = rows[0].id
         self.at = rows[-1].at
         self.created = any(row.action == capture.CREATED for row in rows)
         notes = {}
