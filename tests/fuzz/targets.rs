@@ -79,8 +79,8 @@ fn take(source: &dyn Source, body: &[u8]) {
         assert!(operation.key.chars().count() <= 255 && operation.reference.chars().count() <= 255);
         assert!(operation.action != Action::Upsert || !operation.values.is_empty());
         let text = serde_json::to_string(&operation.values).expect("JSON");
-        // PostgreSQL cannot store it, and XML cannot carry it.
-        assert!(!text.contains("\\u0000"), "a NUL in {text}");
+        // PostgreSQL cannot store it, and XML cannot carry it. After a backslash of its own it is only text.
+        assert!(!text.replace(r"\\", "").contains(r"\u0000"), "a NUL in {text}");
     }
 }
 
