@@ -1,5 +1,7 @@
 //! What a source sent, in the one schema that all sources share. Nothing here is about Odoo's field names.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,68 @@ pub struct LeadDraft {
     pub answers: Vec<(String, String)>,
     /// When the person sent the form, if the source says so.
     pub submitted_at: Option<DateTime<Utc>>,
+    /// Further e-mail addresses.
+    pub other_emails: Vec<String>,
+    /// Further phone numbers, in any spelling.
+    pub other_phones: Vec<String>,
+    /// UTM content: which of several ads or links.
+    pub utm_content: Option<String>,
+    /// UTM term: the keyword.
+    pub utm_term: Option<String>,
+    /// Where on its platform the lead comes from.
+    pub origin: Origin,
+    /// What the person agreed to, or did not.
+    pub consent: Vec<Consent>,
+    /// The platform says that it is a test.
+    pub test: bool,
+    /// A field that only programs see was filled in.
+    pub honeypot: bool,
+}
+
+/// Where on its platform a lead comes from. Ids are text, as the platform writes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Origin {
+    /// The platform: `meta`, `google`, `tiktok`, `snapchat`, `linkedin`, …
+    pub platform: Option<String>,
+    /// The lead's id there.
+    pub lead_id: Option<String>,
+    /// The form.
+    pub form_id: Option<String>,
+    /// The form's name.
+    pub form_name: Option<String>,
+    /// The advertiser's account.
+    pub account_id: Option<String>,
+    /// The campaign.
+    pub campaign_id: Option<String>,
+    /// The campaign's name.
+    pub campaign_name: Option<String>,
+    /// The ad set, or ad group.
+    pub adset_id: Option<String>,
+    /// The ad set's name.
+    pub adset_name: Option<String>,
+    /// The ad, or creative.
+    pub ad_id: Option<String>,
+    /// The ad's name.
+    pub ad_name: Option<String>,
+    /// The page or profile.
+    pub page_id: Option<String>,
+    /// The page's name.
+    pub page_name: Option<String>,
+    /// Ids of the click, by the platform's own names: `gclid`, `fbclid`, `ttclid`, …
+    pub click_ids: BTreeMap<String, String>,
+    /// The page that the person was on.
+    pub url: Option<String>,
+}
+
+/// Something that a person was asked to agree to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Consent {
+    /// The words, or the key of the box if the platform sends no more.
+    pub text: String,
+    /// Whether they agreed.
+    pub given: bool,
 }
 
 /// A customer, as an order names one.

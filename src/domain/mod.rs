@@ -8,7 +8,7 @@ mod record;
 mod status;
 
 pub use change::{Change, ChangeBatch, FieldChange, Named};
-pub use draft::{Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, PartnerDraft};
+pub use draft::{Consent, Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, Origin, PartnerDraft};
 pub use model::Model;
 pub use operation::{Action, FieldValue, Lookup, OpError, OpResult, OpStatus, Operation};
 pub use record::{Names, Page, Record, RecordText, relation_of};

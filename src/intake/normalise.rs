@@ -38,6 +38,14 @@ fn lead(draft: LeadDraft) -> LeadDraft {
         salesperson: tidy(draft.salesperson, text::line),
         answers: draft.answers.iter().map(|(q, a)| (text::line(q), text::lines(a))).collect(),
         submitted_at: draft.submitted_at,
+        other_emails: draft.other_emails.iter().map(|email| text::email(email)).collect(),
+        other_phones: draft.other_phones.iter().map(|phone| text::phone(phone)).collect(),
+        utm_content: tidy(draft.utm_content, text::line),
+        utm_term: tidy(draft.utm_term, text::line),
+        origin: draft.origin,
+        consent: draft.consent,
+        test: draft.test,
+        honeypot: draft.honeypot,
     }
 }
 

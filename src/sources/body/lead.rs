@@ -49,6 +49,7 @@ pub(in crate::sources) fn read(mut object: Object<'_>) -> Result<LeadDraft, Pars
         salesperson: object.name("salesperson", MAX_NAME)?,
         submitted_at: object.whole("submitted_at", TIME, time)?,
         answers: object.get("answers").map_or(Ok(Vec::new()), |node| answers::read(&node))?,
+        ..LeadDraft::default()
     };
     let named = [&lead.name, &lead.contact_name, &lead.company, &lead.email, &lead.phone];
     if named.iter().all(|field| field.is_none()) {

@@ -76,6 +76,7 @@ fn a_lead_with_everything() {
         salesperson: some("sales@example.com"),
         answers: vec![answer("Size", "Large"), answer("Colours", "red, 2"), answer("Agreed", "true")],
         submitted_at: Utc.with_ymd_and_hms(2026, 11, 20, 10, 0, 0).single(),
+        ..LeadDraft::default()
     };
     assert_eq!(lead, expected);
 }
