@@ -65,7 +65,12 @@ impl App {
 
     /// The intake worker's handler.
     pub fn intake(&self) -> IntakeHandler {
-        IntakeHandler { store: self.store.clone(), sources: Arc::clone(&self.sources), clock: self.clock.clone() }
+        IntakeHandler {
+            store: self.store.clone(),
+            sources: Arc::clone(&self.sources),
+            clock: self.clock.clone(),
+            ahead: None,
+        }
     }
 
     /// The push worker's handler.
@@ -123,7 +128,8 @@ impl App {
         });
         tasks.spawn({
             let (app, stop) = (Arc::clone(&app), stop.clone());
-            async move { worker::run(app.store.clone(), app.intake(), app.clock.clone(), stop).await }
+            let intake = IntakeHandler { ahead: Some(worker::AHEAD), ..app.intake() };
+            async move { worker::run(app.store.clone(), intake, app.clock.clone(), stop).await }
         });
         tasks.spawn({
             let (app, stop) = (Arc::clone(&app), stop.clone());

@@ -4,4 +4,3 @@ UPDATE job
 SET state = ?3, not_before = coalesce(?4, not_before), attempts = attempts + ?5, error = ?6, result = ?7,
     finished_at = ?8, lease_token = NULL, lease_until = NULL
 WHERE id = ?1 AND state = 'leased' AND lease_token = ?2
-RETURNING attempts

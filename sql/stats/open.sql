@@ -1,2 +1,2 @@
--- Jobs of all kinds that are still to be done
-SELECT coalesce(sum(count), 0) FROM tally WHERE state IN ('ready', 'leased')
+-- What is still to be done, of all kinds
+SELECT coalesce(sum(count), 0) FROM tally WHERE state IN ('ready', 'leased', 'awaiting')

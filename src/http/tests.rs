@@ -152,6 +152,10 @@ impl Running {
         jobs.into_iter().map(|job| (job.kind, job.delivery_id)).collect()
     }
 
+    async fn ready(&self, kind: JobKind) -> u64 {
+        self.app.store.stats().await.expect("stats").queues[&kind].ready
+    }
+
     async fn deliveries(&self) -> u64 {
         self.app.store.stats().await.expect("stats").deliveries
     }
@@ -173,12 +177,12 @@ async fn a_delivery_is_kept_once_and_answered_alike() {
     let stored = server.app.store.deliveries(vec![id]).await.expect("read").remove(0).expect("kept");
     assert_eq!((stored.source.as_str(), stored.key.as_str()), ("web", "msg_1"));
     assert_eq!(stored.body, lead().to_string().into_bytes());
-    assert_eq!(server.jobs(JobState::Ready).await, [(JobKind::Intake, Some(id))]);
+    assert_eq!(server.ready(JobKind::Intake).await, 1);
 
     let again = server.signed("web", "msg_1", &json!({"lead": {"name": "other"}})).await;
     assert_eq!((again.status, again.json()), (200, first.json()));
     assert!(again.has("x-replayed: true"));
-    assert_eq!((server.deliveries().await, server.jobs(JobState::Ready).await.len()), (1, 1));
+    assert_eq!((server.deliveries().await, server.ready(JobKind::Intake).await), (1, 1));
 
     let warned = server.signed("web", "msg_2", &json!({"lead": {"name": "x", "emial": "y"}})).await;
     assert_eq!(

@@ -342,6 +342,18 @@ impl Store {
         Ok(finished)
     }
 
+    /// Whether at least `count` live jobs of this kind could be claimed now.
+    pub async fn has_claimable(&self, kind: JobKind, count: usize) -> Result<bool, StoreError> {
+        let now = self.now();
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(queries::JOB_CLAIMABLE)?;
+            let found: i64 = query.query_row(params![kind, now, later(now, LONGEST_WAIT), count], |row| row.get(0))?;
+            Ok(found >= count)
+        })
+        .await
+    }
+
     /// When the next job of this kind is due (ms).
     pub async fn next_due(&self, kind: JobKind) -> Result<Option<i64>, StoreError> {
         self.read(move |connection| Ok(next_due(connection, kind)?)).await
@@ -440,7 +452,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Ready and leased jobs of all kinds.
+/// Ready and leased jobs of all kinds, with the intake jobs that are still to be made.
 pub(super) fn open_count(connection: &Connection) -> rusqlite::Result<u64> {
     connection.prepare_cached(queries::STATS_OPEN)?.query_row([], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
 }
@@ -457,6 +469,9 @@ fn next_due(connection: &Connection, kind: JobKind) -> rusqlite::Result<Option<i
 
 fn claim(connection: &Connection, kind: JobKind, limit: usize, now: i64, until: i64) -> Result<Vec<Job>, StoreError> {
     connection.prepare_cached(queries::JOB_EXPIRE)?.execute(params![kind, now, later(until, LONGEST_WAIT)])?;
+    if kind == JobKind::Intake {
+        deliveries::make_intake_jobs(connection, limit)?;
+    }
     let token: i64 = rand::random();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut query = connection.prepare_cached(queries::JOB_CLAIM)?;
@@ -487,15 +502,9 @@ fn finish(connection: &Connection, finish: Finish, now: i64) -> Result<bool, Sto
         Outcome::Release { not_before, reason } => (JobState::Ready, Some(*not_before), 0, Some(reason), None, None),
         Outcome::Park { error } => (JobState::Parked, None, 1, Some(error), None, None),
     };
-    let ours = connection
-        .prepare_cached(queries::JOB_FINISH)?
-        .query_row(
-            params![finish.job_id, finish.lease_token, state, not_before, burnt, error, result, finished_at],
-            |row| row.get::<_, u32>(0),
-        )
-        .optional()?
-        .is_some();
-    if !ours {
+    let values = params![finish.job_id, finish.lease_token, state, not_before, burnt, error, result, finished_at];
+    let ours = connection.prepare_cached(queries::JOB_FINISH)?.execute(values)?;
+    if ours == 0 {
         return Ok(false);
     }
     let attempt = match &finish.outcome {

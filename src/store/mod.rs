@@ -197,11 +197,6 @@ impl Store {
         result
     }
 
-    /// Whether writes come faster than they can be written: what can wait, should.
-    pub fn is_busy(&self) -> bool {
-        self.0.writer.as_ref().is_some_and(Writer::is_busy)
-    }
-
     /// Runs `write` in a transaction and returns after it is durable.
     async fn write<T: Send + 'static>(
         &self,

@@ -3,11 +3,15 @@
 pub(super) const BINDING_GET: &str = include_str!("../../sql/binding/get.sql");
 pub(super) const BINDING_PUT: &str = include_str!("../../sql/binding/put.sql");
 pub(super) const CHANGE_INSERT: &str = include_str!("../../sql/change/insert.sql");
+pub(super) const DELIVERY_AWAITING: &str = include_str!("../../sql/delivery/awaiting.sql");
+pub(super) const DELIVERY_COUNT: &str = include_str!("../../sql/delivery/count.sql");
 pub(super) const DELIVERY_GET: &str = include_str!("../../sql/delivery/get.sql");
 pub(super) const DELIVERY_INSERT: &str = include_str!("../../sql/delivery/insert.sql");
 pub(super) const DELIVERY_KNOWN: &str = include_str!("../../sql/delivery/known.sql");
+pub(super) const DELIVERY_TAKEN: &str = include_str!("../../sql/delivery/taken.sql");
 pub(super) const JOB_ATTEMPT: &str = include_str!("../../sql/job/attempt.sql");
 pub(super) const JOB_CLAIM: &str = include_str!("../../sql/job/claim.sql");
+pub(super) const JOB_CLAIMABLE: &str = include_str!("../../sql/job/claimable.sql");
 pub(super) const JOB_DISCARD: &str = include_str!("../../sql/job/discard.sql");
 pub(super) const JOB_EXPIRE: &str = include_str!("../../sql/job/expire.sql");
 pub(super) const JOB_FINISH: &str = include_str!("../../sql/job/finish.sql");
@@ -49,11 +53,15 @@ mod tests {
         ("binding/get.sql", BINDING_GET),
         ("binding/put.sql", BINDING_PUT),
         ("change/insert.sql", CHANGE_INSERT),
+        ("delivery/awaiting.sql", DELIVERY_AWAITING),
+        ("delivery/count.sql", DELIVERY_COUNT),
         ("delivery/get.sql", DELIVERY_GET),
         ("delivery/insert.sql", DELIVERY_INSERT),
         ("delivery/known.sql", DELIVERY_KNOWN),
+        ("delivery/taken.sql", DELIVERY_TAKEN),
         ("job/attempt.sql", JOB_ATTEMPT),
         ("job/claim.sql", JOB_CLAIM),
+        ("job/claimable.sql", JOB_CLAIMABLE),
         ("job/discard.sql", JOB_DISCARD),
         ("job/expire.sql", JOB_EXPIRE),
         ("job/finish.sql", JOB_FINISH),

@@ -44,15 +44,17 @@ impl Store {
         self.read(move |connection| {
             let tally = tally(connection)?;
             let count = |kind: &str, state: &str| tally.get(&(kind.to_owned(), state.to_owned())).copied().unwrap_or(0);
+            let awaiting = count("delivery", "awaiting");
             let mut queues = BTreeMap::new();
             for &kind in JobKind::ALL {
                 let oldest: Option<i64> =
                     connection.prepare_cached(queries::STATS_OLDEST)?.query_row([kind], |row| row.get(0))?;
                 let of = |state: JobState| count(kind.as_str(), state.as_str());
+                let to_be_made = if kind == JobKind::Intake { awaiting } else { 0 };
                 queues.insert(
                     kind,
                     QueueStats {
-                        ready: of(JobState::Ready),
+                        ready: of(JobState::Ready) + to_be_made,
                         leased: of(JobState::Leased),
                         parked: of(JobState::Parked),
                         oldest_ready_age_ms: oldest.map(|since| (now - since).max(0)),
@@ -63,7 +65,13 @@ impl Store {
             for model in Model::MIRRORED {
                 mirror.insert(model, count("mirror", model.as_str()));
             }
-            Ok(Stats { queues, deliveries: count("delivery", ""), changes: count("change", ""), mirror, file_bytes })
+            Ok(Stats {
+                queues,
+                deliveries: count("delivery", "") + awaiting,
+                changes: count("change", ""),
+                mirror,
+                file_bytes,
+            })
         })
         .await
     }

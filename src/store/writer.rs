@@ -2,9 +2,8 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     thread::JoinHandle,
-    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -17,21 +16,12 @@ const QUEUE: usize = 4096;
 /// Writes per commit: while one group is written, the senders of the last one are answered and bring the next.
 const GROUP: usize = 64;
 
-/// So many writes in one commit are a flood, which lasts until so long after.
-const FLOOD: usize = 16;
-const FLOOD_LASTS: Duration = Duration::from_millis(50);
-
 /// Runs inside the transaction, or learns why there is none; what it returns runs after the commit, with the commit's
 /// own result.
 type Work = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>;
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// When the last commit was full.
-#[derive(Default)]
-struct Flood(Mutex<Option<Instant>>);
-
 pub(super) struct Writer {
-    flood: Arc<Flood>,
     queue: Mutex<Option<mpsc::Sender<Work>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -40,13 +30,11 @@ impl Writer {
     /// Writes to the store that is open at this place.
     pub(super) fn start(connection: Connection, place: Place) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let flood = Arc::new(Flood::default());
-        let noted = Arc::clone(&flood);
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || run(&connection, &place, waiting, &noted))
+            .spawn(move || run(&connection, &place, waiting))
             .map_err(|error| StoreError::Sqlite { detail: format!("its thread could not start: {error}") })?;
-        Ok(Self { flood, queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) async fn write<T: Send + 'static>(
@@ -82,11 +70,6 @@ impl Writer {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Whether commits have been full of writes until a moment ago.
-    pub(super) fn is_busy(&self) -> bool {
-        self.flood.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|last| last.elapsed() < FLOOD_LASTS)
-    }
-
     /// Lets the thread finish what waits, and waits for it.
     pub(super) async fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -97,13 +80,10 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, place: &Place, mut waiting: mpsc::Receiver<Work>, flood: &Flood) {
+fn run(connection: &Connection, place: &Place, mut waiting: mpsc::Receiver<Work>) {
     let mut group = Vec::with_capacity(GROUP);
     // No timer: a group is whatever came while the last commit was being written.
     while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
-        if group.len() >= FLOOD {
-            *flood.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        }
         let mut done = Vec::with_capacity(group.len());
         let committed = match run_cached(connection, "BEGIN IMMEDIATE") {
             Ok(()) => {

@@ -1,11 +1,8 @@
 //! Intake: from a stored delivery to the operations it asks for. No network.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use super::{Handler, try_again};
+use super::{Handler, POLL, try_again};
 use crate::{
     clock::Clock,
     intake::{self, IntakeContext},
@@ -13,9 +10,8 @@ use crate::{
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
 };
 
-/// How long intake gives way to a flood of deliveries, and how often it looks whether it is over.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-const PAUSE: Duration = Duration::from_millis(5);
+/// So many live operations are more than Odoo takes while the next ones are planned.
+pub const AHEAD: usize = 1024;
 
 /// Parses deliveries and plans their operations.
 pub struct IntakeHandler {
@@ -25,6 +21,8 @@ pub struct IntakeHandler {
     pub sources: Arc<Registry>,
     /// The time.
     pub clock: Clock,
+    /// Waits while so many live operations could be pushed now. None: never.
+    pub ahead: Option<usize>,
 }
 
 impl Handler for IntakeHandler {
@@ -40,11 +38,14 @@ impl Handler for IntakeHandler {
         Duration::from_secs(60)
     }
 
-    /// Under a flood the senders' answers go first: what Odoo takes in the meantime is in the outbox already.
+    /// What Odoo cannot take yet need not be planned yet: under a flood the senders' answers go first.
     async fn ready(&self) {
-        let began = Instant::now();
-        while self.store.is_busy() && began.elapsed() < LONGEST_PAUSE {
-            tokio::time::sleep(PAUSE).await;
+        let Some(ahead) = self.ahead else { return };
+        let mut pushed = self.store.job_added(JobKind::Push);
+        // A store that cannot be read says so when jobs are claimed.
+        while self.store.has_claimable(JobKind::Push, ahead).await.unwrap_or(false) {
+            // Also looked at now and then: another process may have taken jobs away.
+            tokio::time::timeout(POLL, pushed.changed()).await.ok();
         }
     }
 

@@ -18,7 +18,7 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-pub use intake::IntakeHandler;
+pub use intake::{AHEAD, IntakeHandler};
 pub use push::PushHandler;
 
 use crate::{

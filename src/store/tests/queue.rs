@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::super::{Binding, JobKind, JobState, Lane, NewJob, Outcome, Store, testing::*};
+use super::super::{
+    Binding, JobKind, JobState, Lane, NewJob, Outcome, QueueStats, Retention, Store, StoreError, testing::*,
+};
 use crate::domain::Model;
 
 async fn claim_push(store: &Store) -> Vec<super::super::Job> {
@@ -27,6 +29,46 @@ async fn live_goes_before_backfill_and_earlier_before_later() {
     assert!(claim_push(&store).await.is_empty());
     assert_eq!(store.next_due(JobKind::Push).await, Ok(Some(NOW + 1)));
     assert_eq!(store.next_due(JobKind::Intake).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_delivery_counts_as_work_before_its_intake_job_is_made() {
+    let (folder, store) = store_with_limit(3).await;
+    for key in ["a", "b", "c"] {
+        store.accept(delivery("web", key), Lane::Live, reply()).await.expect("kept");
+    }
+    assert!(store.list_jobs(JobFilter::default()).await.expect("listed").is_empty());
+    let full = store.accept(delivery("web", "d"), Lane::Live, reply()).await;
+    assert_eq!(full, Err(StoreError::QueueFull { limit: 3 }));
+    assert_eq!(store.next_due(JobKind::Intake).await, Ok(Some(0)));
+    let old = Retention { older_than: NOW + 1, replays_older_than: NOW + 1, batch: 9 };
+    assert!(store.purge(old).await.expect("purged").is_empty(), "what waits is not forgotten");
+    store.close().await;
+
+    let store = open(&folder, clock_at(NOW + 500), 3).await;
+    let intake = store.stats().await.expect("read").queues[&JobKind::Intake];
+    assert_eq!(intake, QueueStats { ready: 3, oldest_ready_age_ms: Some(500), ..QueueStats::default() });
+    let jobs = store.claim(JobKind::Intake, 2, Duration::from_secs(60)).await.expect("claimed");
+    assert_eq!(
+        jobs.iter().map(|job| (job.delivery_id, job.created_at)).collect::<Vec<_>>(),
+        [(Some(1), NOW), (Some(2), NOW)]
+    );
+    super::stats::assert_counters(&connect(&folder), &store.stats().await.expect("read"));
+    assert_eq!(claim(&store, JobKind::Intake).await.len(), 1);
+    assert_eq!(store.next_due(JobKind::Intake).await, Ok(None));
+    super::stats::assert_counters(&connect(&folder), &store.stats().await.expect("read"));
+}
+
+#[tokio::test]
+async fn only_live_jobs_that_could_go_now_count_as_claimable() {
+    let (_folder, store) = store().await;
+    let backfill = NewJob { lane: Lane::Backfill, ..push("file") };
+    let later = NewJob { not_before: NOW + 1, ..push("later") };
+    queue(&store, vec![push("a"), push_for("r", "1"), push_for("r", "held back"), backfill, later]).await;
+    assert_eq!(store.has_claimable(JobKind::Push, 2).await, Ok(true));
+    assert_eq!(store.has_claimable(JobKind::Push, 3).await, Ok(false));
+    claim_push(&store).await;
+    assert_eq!(store.has_claimable(JobKind::Push, 1).await, Ok(false));
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ pub(super) fn assert_counters(connection: &Connection, stats: &Stats) {
     assert_eq!(stats.changes, count("SELECT count(*) FROM change"));
     for (kind, queue) in &stats.queues {
         let of = |state: &str| count(&format!("SELECT count(*) FROM job WHERE kind = '{kind}' AND state = '{state}'"));
-        assert_eq!((queue.ready, queue.leased, queue.parked), (of("ready"), of("leased"), of("parked")), "{kind}");
+        let awaiting = count("SELECT count(*) FROM delivery WHERE awaits_intake = 1");
+        let ready = of("ready") + if *kind == JobKind::Intake { awaiting } else { 0 };
+        assert_eq!((queue.ready, queue.leased, queue.parked), (ready, of("leased"), of("parked")), "{kind}");
     }
     for (model, mirrored) in &stats.mirror {
         let real = count(&format!("SELECT count(*) FROM mirror WHERE model = '{model}' AND deleted = 0"));

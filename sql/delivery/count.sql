@@ -1,0 +1,2 @@
+-- ?1 state
+UPDATE tally SET count = count + 1 WHERE kind = 'delivery' AND state = ?1
