@@ -254,7 +254,8 @@ fn ask_store(path: &Path, evidence: &mut Evidence) {
     evidence.deliveries = texts("SELECT key FROM delivery");
     evidence.stored = texts("SELECT id FROM change WHERE model = 'crm.lead'");
     evidence.unfinished = texts(
-        "SELECT kind || ' ' || key || ' is ' || state || ': ' || coalesce(error, '') FROM job WHERE state NOT IN ('done', 'discarded')",
+        "SELECT kind || ' ' || key || ' is ' || state || ': ' || coalesce(error, '') FROM job WHERE state NOT IN ('done', 'discarded')
+         UNION ALL SELECT 'delivery ' || key || ' awaits intake' FROM delivery WHERE awaits_intake = 1",
     );
     let mirror =
         texts("SELECT json_object('id', id, 'data', json(data)) FROM mirror WHERE model = 'crm.lead' AND deleted = 0");
