@@ -97,8 +97,9 @@ async fn answer(context: &Context, source: &dyn Source, request: Request) -> Res
 
 /// Keeps leads and orders with the job that works on them.
 async fn accept(app: &AppState, delivery: NewDelivery, items: usize, warnings: &[String]) -> Result<Answer, ApiError> {
-    let body = json!({"status": "accepted", "items": items, "warnings": warnings});
-    let reply = Reply { status: StatusCode::ACCEPTED.as_u16(), body: body.to_string() };
+    let warnings = json!(warnings);
+    let body = format!("{{\"status\":\"accepted\",\"items\":{items},\"warnings\":{warnings}}}");
+    let reply = Reply { status: StatusCode::ACCEPTED.as_u16(), body };
     let accepted = app.store.accept(delivery, Lane::Live, reply.clone()).await?;
     Ok(reply_to("accepted", accepted, reply))
 }

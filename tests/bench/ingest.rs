@@ -56,7 +56,7 @@ pub async fn measure(scale: Scale) -> Measured {
     let hook = script.run("hook", json!({}))["path"].as_str().expect("a path").to_owned();
     let odoo: SocketAddr = server.url.trim_start_matches("http://").parse().expect("an address");
 
-    let (rounds, seconds) = scale.pick((3, 3), (1, 1));
+    let (rounds, seconds) = scale.pick((5, 3), (1, 1));
     let time = Duration::from_secs(seconds);
     let mut durable: Vec<Vec<Load>> = vec![Vec::new(); CONNECTIONS.len()];
     let mut without: Vec<Vec<Load>> = vec![Vec::new(); CONNECTIONS.len()];
