@@ -4,8 +4,11 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../sql/migrations/0001_init.sql"), include_str!("../../sql/migrations/0002_leaner.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../sql/migrations/0001_init.sql"),
+    include_str!("../../sql/migrations/0002_leaner.sql"),
+    include_str!("../../sql/migrations/0004_platforms.sql"),
+];
 
 /// Applies what is missing, each migration in its own transaction together with its number.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
