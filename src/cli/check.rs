@@ -33,7 +33,7 @@ impl Check {
             println!("{}", config.warnings);
         }
         for source in &config.sources {
-            println!("source    {} ({}): POST /api/webhooks/{0}", source.id(), source.kind());
+            println!("source    {} ({}): POST /api/webhooks/{0}", source.id, source.kind);
         }
         if self.online { self.check_odoo(&config).await } else { Ok(()) }
     }
@@ -84,7 +84,7 @@ impl Check {
 /// exist only inside the service.
 fn check_secrets(path: &Path, config: &Config) -> Result<(), Failure> {
     let of_sources = config.sources.iter().flat_map(|source| {
-        source.secrets().into_iter().map(move |secret| (format!("sources.{}.secret", source.id()), secret))
+        source.setup.secrets().into_iter().map(move |(key, secret)| (format!("sources.{}.{key}", source.id), secret))
     });
     let all = std::iter::once(("odoo.secret".to_owned(), &config.odoo.secret))
         .chain(config.server.tokens.iter().map(|token| ("server.tokens".to_owned(), token)))

@@ -80,6 +80,7 @@ fn context(config: &Server, app: AppState) -> Shared {
 fn router(context: Shared) -> Router {
     Router::new()
         .route("/api/webhooks/{source}", post(receive::webhook))
+        .route("/api/webhooks/{source}/{rest}", post(receive::webhook))
         .route("/api/health", get(health::health))
         .route("/api/odoo/health", get(health::odoo))
         .route("/api/odoo/leads", get(records::leads).post(receive::leads))

@@ -29,11 +29,11 @@ pub struct OpenError {
 }
 
 /// Opens the configured sources and the API's own, which trusts `tokens`.
-pub fn open_all(specs: &[Box<dyn SourceSpec>], tokens: Tokens) -> Result<Registry, OpenError> {
+pub fn open_all(specs: &[SourceSpec], tokens: Tokens) -> Result<Registry, OpenError> {
     let mut configured = BTreeMap::new();
     for spec in specs {
-        let source = spec.open().map_err(|cause| OpenError { source_id: spec.id().to_owned(), cause })?;
-        configured.insert(spec.id().to_owned(), source);
+        let source = spec.setup.open().map_err(|cause| OpenError { source_id: spec.id.clone(), cause })?;
+        configured.insert(spec.id.clone(), source);
     }
     Ok(Registry { configured, api: Api::new(tokens) })
 }
