@@ -19,7 +19,11 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{AppState, Context, Shared, access::Authorized, error::ApiError};
+use super::{
+    AppState, Context, Shared,
+    access::Authorized,
+    error::{ApiError, no_such_method},
+};
 use crate::{
     domain::ChangeBatch,
     sources::{API, Content, Ended, Inbound, ParseError, Source},
@@ -45,6 +49,30 @@ pub(super) async fn webhook(
         return Err(ApiError::new(StatusCode::NOT_FOUND, "unknown_source", "there is no such source", hint));
     };
     receive(&context, &sender, rest, request).await
+}
+
+/// `GET /api/webhooks/{source}`: a platform asks whether this address belongs to who gave it.
+pub(super) async fn handshake(
+    State(context): State<Shared>,
+    path: Result<Path<WebhookPath>, PathRejection>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let app = &context.app;
+    let asked = path.ok().and_then(|Path(path)| {
+        let source = app.registry.webhook(&path.source)?;
+        let query = request.uri().query().map(str::to_owned);
+        let inbound = Inbound { headers: request.headers().clone(), rest: path.rest, query, body: Bytes::new() };
+        Some((path.source, source.handshake(&inbound)?))
+    });
+    let Some((id, answer)) = asked else {
+        let mut response = no_such_method(request.method().clone()).await.into_response();
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return Ok(response);
+    };
+    let result = if answer.is_ok() { "handshake" } else { "handshake_refused" };
+    app.metrics.delivery(&id, result);
+    tracing::info!(source = id, result, "handshake");
+    Ok(answer?.map(Body::from))
 }
 
 /// The parts of a webhook's path. The rest may be a secret: it goes to the source and nowhere else.
@@ -132,6 +160,10 @@ async fn answer(
         Ok(parsed) => match parsed.content {
             Content::Drafts(drafts) => {
                 let answer = accept(app, delivery(), drafts.len(), &parsed.warnings).await?;
+                Ok(own(answer, Ended::Accepted))
+            }
+            Content::References(references) => {
+                let answer = accept(app, delivery(), references.len(), &parsed.warnings).await?;
                 Ok(own(answer, Ended::Accepted))
             }
             Content::Changes(batch) => accept_changes(app, batch).await,

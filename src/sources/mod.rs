@@ -5,7 +5,8 @@
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
 //!
 //! - `standard_webhooks`, `bearer`: the proofs of authenticity
-//! - `generic`, `odoo`, `api`, `file`: the sources
+//! - `generic`, `meta`, `odoo`, `api`, `file`: the sources
+//! - `platform`: what is asked of those that send only ids
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one
 
 mod api;
@@ -14,14 +15,17 @@ mod body;
 mod defaults;
 mod file;
 mod generic;
+mod hex;
 mod json;
 mod map;
+mod meta;
 mod odoo;
+mod platform;
 mod registry;
 pub mod standard_webhooks;
 mod strict;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -29,6 +33,7 @@ use http::{HeaderMap, Response};
 
 pub use self::{
     bearer::Tokens,
+    platform::{Account, FetchError, Found, FoundPage, Platform, Reference, Setting},
     registry::{API, FILE, OpenError, Registry, open_all},
 };
 use crate::{
@@ -38,7 +43,11 @@ use crate::{
 };
 
 /// Every kind of source.
-pub const KINDS: &[Kind] = &[Kind { name: "generic", read: generic::read }, Kind { name: "odoo", read: odoo::read }];
+pub const KINDS: &[Kind] = &[
+    Kind { name: "generic", read: generic::read },
+    Kind { name: "meta", read: meta::read },
+    Kind { name: "odoo", read: odoo::read },
+];
 
 /// A kind of source, such as `generic`.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +101,15 @@ pub trait Source: Send + Sync {
     /// same for a repeated delivery. What is too much, too large or cannot be stored is always answered in our way.
     fn answer(&self, request: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {
         let _ = (request, ended);
+        None
+    }
+    /// The answer to a GET, by which some platforms prove whose address this is. `None` if this one does not.
+    fn handshake(&self, request: &Inbound) -> Option<Result<Response<String>, Refusal>> {
+        let _ = request;
+        None
+    }
+    /// The platform to ask, if deliveries hold only ids.
+    fn platform(&self) -> Option<Arc<dyn Platform>> {
         None
     }
 }
@@ -208,11 +226,13 @@ pub struct Parsed {
     pub warnings: Vec<String>,
 }
 
-/// The two kinds of content.
+/// The kinds of content.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Leads and orders for Odoo.
     Drafts(Vec<Draft>),
+    /// Leads that the platform has to be asked for.
+    References(Vec<Reference>),
     /// Changes from Odoo.
     Changes(ChangeBatch),
 }

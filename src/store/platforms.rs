@@ -214,7 +214,8 @@ mod tests {
         assert_eq!(finish(&store, &jobs[0], done()).await, 1);
         assert_eq!(finish(&store, &jobs[1], park()).await, 1);
         let counts = store.form_counts(0).await.expect("counted");
-        let shown: Vec<_> = counts.iter().map(|c| (&*c.form_id, c.form.as_deref(), &*c.day, c.platform, c.odoo)).collect();
+        let shown: Vec<_> =
+            counts.iter().map(|c| (&*c.form_id, c.form.as_deref(), &*c.day, c.platform, c.odoo)).collect();
         assert_eq!(shown, [("f1", Some("Villas"), "2023-11-14", 2, 1), ("f2", None, "2023-11-14", 1, 0)]);
         assert_eq!(store.form_counts(NOW).await, Ok(Vec::new()));
     }
