@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     secret::CREDENTIALS_FOLDER,
+    sources::{FetchError, Tokens, open_all},
     store::{Store, StoreError},
     sync::{Backend, backend::DATABASE_KEY},
 };
@@ -75,9 +76,36 @@ impl Check {
         if session.bridge.info().phonenumbers == Some(false) {
             println!("phones    Odoo's Python package `phonenumbers` is missing: its own phone matching is weak");
         }
+        check_platforms(config).await?;
         println!("everything works");
         Ok(())
     }
+}
+
+/// Asks each platform that sends only ids whether its leads can be fetched.
+async fn check_platforms(config: &Config) -> Result<(), Failure> {
+    let sources = open_all(&config.sources, Tokens::default()).map_err(anyhow::Error::from)?;
+    for (source, platform) in sources.platforms() {
+        for id in platform.accounts() {
+            let denied = |error: FetchError| {
+                let hint = if let FetchError::Denied { hint, .. } = &error { hint } else { "try again later" };
+                anyhow::anyhow!("sources.{source}: page {id}: the platform {error}\n  hint: {hint}")
+            };
+            let account = platform.account(id).await.map_err(denied)?;
+            let setting = platform.setting(id).await.map_err(denied)?;
+            let forms = platform.forms(id).await.map_err(denied)?;
+            let expires = setting.token_expires_at.map_or_else(
+                || "its token does not expire".to_owned(),
+                |end| format!("its token expires at {} UTC", end.format("%Y-%m-%d %H:%M")),
+            );
+            let name = account.name.as_deref().unwrap_or("no name");
+            println!("{source:<9} page {id} ({name}): {} forms; {expires}", forms.len());
+            for warning in setting.warnings {
+                println!("          {warning}");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Every secret must be readable now, not at three in the morning. Credentials that are not in our folder

@@ -44,7 +44,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
 }
 
 fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits = text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     digits.then(|| (0..text.len()).step_by(2).map_while(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect())
 }
 

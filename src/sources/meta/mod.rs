@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     config::{
-        DAY, MINUTE, Reader,
+        DAY, MINUTE, Reader, SECOND,
         expect::{Expect, duration, list, one_or_more, secret, string, url},
     },
     domain::Draft,
@@ -47,8 +47,12 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let token = section.required("token", secret());
     let pages = section.required("pages", list(id()).example("[\"102030405060708\"]"));
     let version = section.or("version", version(), VERSION.to_owned());
-    let graph = Url::parse(GRAPH).ok().and_then(|graph| Some(section.or("graph", url(), graph)));
-    let poll_interval = section.or("poll_interval", duration(MINUTE..=DAY), 15 * MINUTE);
+    let graph = Url::parse(GRAPH).ok().map(|graph| section.or("graph", url(), graph));
+    let poll_interval = section.or("poll_interval", duration(SECOND..=DAY), 15 * MINUTE);
+    if poll_interval < 5 * MINUTE {
+        let hint = "use at least 5m: a page with few leads has a small budget of requests, and webhooks come at once";
+        section.warning("poll_interval", "may use up the budget of requests", Some(hint.to_owned()));
+    }
     let backfill = section.or("backfill", duration(DAY..=90 * DAY), 7 * DAY);
     let defaults = Defaults::read(section.table("defaults"));
     Some(Box::new(Spec {
@@ -58,7 +62,7 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
         token: token?,
         pages: pages?,
         version,
-        graph: graph.or_else(|| Url::parse(GRAPH).ok())?,
+        graph: graph?,
         poll_interval,
         backfill,
         defaults,
