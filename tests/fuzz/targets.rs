@@ -24,11 +24,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 type Target = fn(&[u8]);
 
 /// The name of every target, and what it does.
-pub const ALL: [(&str, Target); 9] = [
+pub const ALL: [(&str, Target); 10] = [
     ("xmlrpc", xmlrpc),
     ("json2", json2),
     ("generic", generic),
     ("mapped", mapped),
+    ("meta", meta),
     ("changes", changes),
     ("api_file", api_file),
     ("signature", signature),
@@ -55,6 +56,9 @@ fn sources() -> &'static Registry {
         let text = ["website", "forms", "odoo-webhook"].iter().fold(text.to_owned(), |text, name| {
             text.replace(&format!("secret = {{ credential = {name:?} }}"), &format!("secret = {{ file = {secret:?} }}"))
         });
+        let text = ["meta-app", "meta-verify", "meta-token"]
+            .iter()
+            .fold(text, |text, name| text.replace(&format!("credential = {name:?}"), &format!("file = {secret:?}")));
         let config = Config::parse(&text, Path::new("config.toml")).expect("the example is right");
         let tokens = Tokens::default().with("0123456789abcdef").expect("a token");
         open_all(&config.sources, tokens).expect("sources")
@@ -109,6 +113,11 @@ pub fn generic(bytes: &[u8]) {
 /// Bodies with a map.
 pub fn mapped(bytes: &[u8]) {
     take(sources().webhook("forms").expect("a source"), bytes);
+}
+
+/// Webhooks of Meta, and leads that were fetched.
+pub fn meta(bytes: &[u8]) {
+    take(sources().webhook("meta").expect("a source"), bytes);
 }
 
 /// Odoo's changes.

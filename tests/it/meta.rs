@@ -94,8 +94,11 @@ async fn a_webhook_ends_in_odoo_once_with_all_that_the_form_says() {
     let id = admin.search("crm.lead", json!([["email_from", "=", "lead-1001@example.com"]])).await[0];
     let lead = admin.read("crm.lead", id, &["contact_name", "source_id", "campaign_id", "description"]).await;
     assert_eq!(lead["contact_name"], "lead 1001");
-    assert_eq!(lead["source_id"][1], "Instagram");
-    assert_eq!(lead["campaign_id"][1], "Q4 leads");
+    for (model, field, name) in [("utm.source", "source_id", "Instagram"), ("utm.campaign", "campaign_id", "Q4 leads")]
+    {
+        let id = lead[field].as_i64().expect("an id");
+        assert_eq!(admin.read(model, id, &["name"]).await["name"], name);
+    }
     let description = lead["description"].as_str().expect("text");
     assert!(description.contains("متى نتصل بك؟: صباحاً, مساءً"), "{description}");
 
