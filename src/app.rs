@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use crate::{
     clock::Clock,
     config::Config,
+    fetch::Fetching,
     http::{self, AppState},
     sources::{self, Registry, Tokens},
     store::{Store, StoreOptions},
@@ -23,7 +24,7 @@ use crate::{
         schedule::{self, ProgressFor, Schedule},
     },
     telemetry::Metrics,
-    worker::{self, IntakeHandler, PushHandler},
+    worker::{self, FetchHandler, IntakeHandler, PushHandler},
 };
 
 /// How long work under way may take to finish after a signal.
@@ -73,6 +74,12 @@ impl App {
         }
     }
 
+    /// Asks the platforms that send only ids.
+    pub fn fetching(&self) -> Fetching {
+        let (sources, metrics) = (Arc::clone(&self.sources), Arc::clone(&self.metrics));
+        Fetching::new(self.store.clone(), sources, self.clock.clone(), metrics)
+    }
+
     /// The push worker's handler.
     pub fn push(&self) -> PushHandler {
         PushHandler {
@@ -109,12 +116,14 @@ impl App {
         progress: ProgressFor,
         ready: impl FnOnce(SocketAddr),
     ) -> Result<()> {
+        let fetching = self.fetching();
         let state = AppState {
             store: self.store.clone(),
             registry: Arc::clone(&self.sources),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock.clone(),
             odoo_status: self.backend.status(),
+            platforms: fetching.status(),
         };
         let listening = CancellationToken::new();
         let (address, server) = http::serve(&self.config.server, state, listening.clone())?;
@@ -130,6 +139,16 @@ impl App {
             let (app, stop) = (Arc::clone(&app), stop.clone());
             let intake = IntakeHandler { ahead: Some(worker::AHEAD), ..app.intake() };
             async move { worker::run(app.store.clone(), intake, app.clock.clone(), stop).await }
+        });
+        tasks.spawn({
+            let (app, fetching, stop) = (Arc::clone(&app), fetching.clone(), stop.clone());
+            let (clock, metrics) = (app.clock.clone(), Arc::clone(&app.metrics));
+            let handler = FetchHandler { fetching, clock: clock.clone(), metrics };
+            async move { worker::run(app.store.clone(), handler, clock, stop).await }
+        });
+        tasks.spawn({
+            let stop = stop.clone();
+            async move { fetching.reconcile(&stop).await }
         });
         tasks.spawn({
             let (app, stop) = (Arc::clone(&app), stop.clone());

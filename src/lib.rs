@@ -8,6 +8,7 @@
 //! - [`intake`]: pure: what a source sent → operations on Odoo
 //! - [`sources`], [`odoo`], [`net`]: the outside world, one file per counterpart
 //! - [`store`]: the only owner of SQLite
+//! - [`fetch`]: asks platforms that send only ids
 //! - [`sync`], [`worker`]: push, pull, sweep, and the loop that runs jobs
 //! - [`http`], [`cli`], [`app`]: the edges, and the place where everything is put together
 
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod fetch;
 pub mod http;
 pub mod intake;
 pub mod net;

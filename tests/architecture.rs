@@ -17,14 +17,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("config", &["sources"]),
     ("net", &[]),
-    ("sources", &["config"]),
+    ("sources", &["config", "net"]),
+    ("fetch", &["sources", "store"]),
     ("intake", &[]),
     ("store", &[]),
     ("odoo", &["config", "net"]),
     ("sync", &["config", "odoo", "store"]),
-    ("worker", &["intake", "odoo", "sources", "store", "sync"]),
+    ("worker", &["fetch", "intake", "odoo", "sources", "store", "sync"]),
     ("http", &["config", "sources", "store", "sync"]),
-    ("app", &["config", "http", "sources", "store", "sync", "worker"]),
+    ("app", &["config", "fetch", "http", "sources", "store", "sync", "worker"]),
     ("cli", &["app", "config", "intake", "net", "odoo", "sources", "store", "sync", "worker"]),
 ];
 

@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     secret::CREDENTIALS_FOLDER,
+    sources::{FetchError, Tokens, open_all},
     store::{Store, StoreError},
     sync::{Backend, backend::DATABASE_KEY},
 };
@@ -33,7 +34,7 @@ impl Check {
             println!("{}", config.warnings);
         }
         for source in &config.sources {
-            println!("source    {} ({}): POST /api/webhooks/{0}", source.id(), source.kind());
+            println!("source    {} ({}): POST /api/webhooks/{0}", source.id, source.kind);
         }
         if self.online { self.check_odoo(&config).await } else { Ok(()) }
     }
@@ -75,16 +76,43 @@ impl Check {
         if session.bridge.info().phonenumbers == Some(false) {
             println!("phones    Odoo's Python package `phonenumbers` is missing: its own phone matching is weak");
         }
+        check_platforms(config).await?;
         println!("everything works");
         Ok(())
     }
+}
+
+/// Asks each platform that sends only ids whether its leads can be fetched.
+async fn check_platforms(config: &Config) -> Result<(), Failure> {
+    let sources = open_all(&config.sources, Tokens::default()).map_err(anyhow::Error::from)?;
+    for (source, platform) in sources.platforms() {
+        for id in platform.accounts() {
+            let denied = |error: FetchError| {
+                let hint = if let FetchError::Denied { hint, .. } = &error { hint } else { "try again later" };
+                anyhow::anyhow!("sources.{source}: page {id}: the platform {error}\n  hint: {hint}")
+            };
+            let account = platform.account(id).await.map_err(denied)?;
+            let setting = platform.setting(id).await.map_err(denied)?;
+            let forms = platform.forms(id).await.map_err(denied)?;
+            let expires = setting.token_expires_at.map_or_else(
+                || "its token does not expire".to_owned(),
+                |end| format!("its token expires at {} UTC", end.format("%Y-%m-%d %H:%M")),
+            );
+            let name = account.name.as_deref().unwrap_or("no name");
+            println!("{source:<9} page {id} ({name}): {} forms; {expires}", forms.len());
+            for warning in setting.warnings {
+                println!("          {warning}");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Every secret must be readable now, not at three in the morning. Credentials that are not in our folder
 /// exist only inside the service.
 fn check_secrets(path: &Path, config: &Config) -> Result<(), Failure> {
     let of_sources = config.sources.iter().flat_map(|source| {
-        source.secrets().into_iter().map(move |secret| (format!("sources.{}.secret", source.id()), secret))
+        source.setup.secrets().into_iter().map(move |(key, secret)| (format!("sources.{}.{key}", source.id), secret))
     });
     let all = std::iter::once(("odoo.secret".to_owned(), &config.odoo.secret))
         .chain(config.server.tokens.iter().map(|token| ("server.tokens".to_owned(), token)))

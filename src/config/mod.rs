@@ -37,7 +37,7 @@ pub use self::{
     sync::Sync,
     units::{DAY, HOUR, MINUTE, Rate, SECOND},
 };
-use crate::sources::{KINDS, SourceKind, SourceSpec};
+use crate::sources::{KINDS, Kind, SourceSpec};
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub struct Config {
     /// `[log]`
     pub log: Log,
     /// `[sources.<id>]`, read by the file of their kind.
-    pub sources: Vec<Box<dyn SourceSpec>>,
+    pub sources: Vec<SourceSpec>,
     /// What deserves a look, to be logged at the start and shown by `check`.
     pub warnings: Problems,
 }
@@ -90,14 +90,14 @@ impl Config {
         Self::parse_with(text, path, KINDS)
     }
 
-    fn parse_with(text: &str, path: &Path, kinds: &[&'static dyn SourceKind]) -> Result<Self, ConfigError> {
+    fn parse_with(text: &str, path: &Path, kinds: &[Kind]) -> Result<Self, ConfigError> {
         let (mut config, warnings) =
             reader::read(text, path, |file| Self::read(file, kinds)).map_err(ConfigError::Invalid)?;
         config.warnings = warnings;
         Ok(config)
     }
 
-    fn read(mut file: Reader<'_>, kinds: &[&'static dyn SourceKind]) -> Option<Self> {
+    fn read(mut file: Reader<'_>, kinds: &[Kind]) -> Option<Self> {
         let server = Server::read(file.table("server"));
         let store = Store::read(file.table("store"));
         let odoo = Odoo::read(file.table("odoo"));

@@ -1,10 +1,10 @@
 //! `[sources.<id>]`: hands each section to the reader of its kind.
 
 use super::{Reader, expect::one_of};
-use crate::sources::{SourceKind, SourceSpec};
+use crate::sources::{Kind, SourceSpec};
 
 /// Reads every source. `None` if one of them cannot be used; why is reported.
-pub(super) fn read(mut section: Reader<'_>, kinds: &[&'static dyn SourceKind]) -> Option<Vec<Box<dyn SourceSpec>>> {
+pub(super) fn read(mut section: Reader<'_>, kinds: &[Kind]) -> Option<Vec<SourceSpec>> {
     let sources = section.rest_of_tables();
     if sources.is_empty() {
         let hint = "add a section such as `[sources.website]`: see config.example.toml";
@@ -16,13 +16,13 @@ pub(super) fn read(mut section: Reader<'_>, kinds: &[&'static dyn SourceKind]) -
     specs.into_iter().collect()
 }
 
-fn read_one(id: &str, mut source: Reader<'_>, kinds: &[&'static dyn SourceKind]) -> Option<Box<dyn SourceSpec>> {
+fn read_one(id: &str, mut source: Reader<'_>, kinds: &[Kind]) -> Option<SourceSpec> {
     let valid =
         (1..=64).contains(&id.len()) && id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
     if !valid {
         let hint = "use 1 to 64 of a-z, 0-9, `_` and `-`: the id is part of the webhook's address";
         source.problem("", "is not a valid id of a source", Some(hint.to_owned()));
     }
-    let kind = source.required("kind", one_of(kinds.iter().map(|kind| (kind.name(), *kind))))?;
-    kind.read(id, source)
+    let kind = source.required("kind", one_of(kinds.iter().map(|kind| (kind.name, *kind))))?;
+    kind.configure(id, source)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{expect::*, *};
 use crate::{
     secret::{SecretError, SecretRef},
-    sources::Source,
+    sources::{Setup, Source},
 };
 
 /// A file with nothing wrong in it.
@@ -21,37 +21,11 @@ secret = { credential = "web" }
 "#;
 
 #[derive(Debug)]
-struct Fake {
-    id: String,
-    secrets: Vec<SecretRef>,
-}
+struct Fake(Vec<SecretRef>);
 
-impl SourceKind for Fake {
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-
-    fn read(&self, id: &str, mut section: Reader<'_>) -> Option<Box<dyn SourceSpec>> {
-        let secrets = section.required("secret", one_or_more(secret()));
-        section.or("strict", boolean(), false);
-        section.or("weight", float(0.0..=1.0), 0.5);
-        section.table("fields").finish();
-        section.finish();
-        Some(Box::new(Self { id: id.to_owned(), secrets: secrets? }))
-    }
-}
-
-impl SourceSpec for Fake {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn kind(&self) -> &'static str {
-        "fake"
-    }
-
-    fn secrets(&self) -> Vec<&SecretRef> {
-        self.secrets.iter().collect()
+impl Setup for Fake {
+    fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        self.0.iter().map(|secret| ("secret", secret)).collect()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
@@ -59,10 +33,18 @@ impl SourceSpec for Fake {
     }
 }
 
-static FAKE: Fake = Fake { id: String::new(), secrets: Vec::new() };
+const FAKE: Kind = Kind { name: "fake", read: fake };
+
+fn fake(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
+    let secrets = section.required("secret", one_or_more(secret()));
+    section.or("strict", boolean(), false);
+    section.or("weight", float(0.0..=1.0), 0.5);
+    section.table("fields").finish();
+    Some(Box::new(Fake(secrets?)))
+}
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
-    Config::parse_with(text, Path::new("/etc/g-assistant/config.toml"), &[&FAKE])
+    Config::parse_with(text, Path::new("/etc/g-assistant/config.toml"), &[FAKE])
 }
 
 /// Everything that is wrong with `text`, as it is shown.
@@ -81,8 +63,8 @@ fn a_good_file_is_read() {
     let config = parse(GOOD).unwrap();
     assert_eq!(config.odoo.secret, SecretRef::File(PathBuf::from("/etc/g-assistant/odoo.secret")));
     assert_eq!(config.server, Server::default());
-    assert_eq!(config.sources[0].id(), "web");
-    assert_eq!(config.sources[0].secrets(), [&SecretRef::Credential("web".to_owned())]);
+    assert_eq!(config.sources[0].id, "web");
+    assert_eq!(config.sources[0].setup.secrets(), [("secret", &SecretRef::Credential("web".to_owned()))]);
     assert_eq!(config.warnings.list, []);
 }
 /// The same without the lines of the file: `line:column: key: message | hint`.

@@ -60,11 +60,11 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
+impl From<&Refusal> for ApiError {
+    fn from(refusal: &Refusal) -> Self {
         const SIGNING: &str = "requests are signed by Standard Webhooks: see docs/lead-schema.md";
         const TOKEN: &str = "send the header `Authorization: Bearer <token>` with a token of `server.tokens`";
-        let (status, code, hint) = match &refusal {
+        let (status, code, hint) = match refusal {
             Refusal::Closed => (StatusCode::FORBIDDEN, "api_closed", "set `server.tokens` in the configuration"),
             Refusal::BadToken
             | Refusal::MissingHeader("authorization")
@@ -76,6 +76,9 @@ impl From<Refusal> for ApiError {
                 "signature_mismatch",
                 "sign the raw body as it is sent, with the secret of this source",
             ),
+            Refusal::BadKey { .. } => {
+                (StatusCode::UNAUTHORIZED, "bad_key", "give the platform the key that is configured for this source")
+            }
             Refusal::Stale { .. } => (
                 StatusCode::UNAUTHORIZED,
                 "timestamp_out_of_tolerance",
@@ -83,6 +86,12 @@ impl From<Refusal> for ApiError {
             ),
         };
         Self::new(status, code, refusal.to_string(), hint)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::from(&refusal)
     }
 }
 

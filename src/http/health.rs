@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 
 use super::{Shared, access::Authorized, error::ApiError};
 use crate::{
-    domain::OdooStatus,
+    domain::{OdooStatus, PlatformState, PlatformStatus},
     store::{JobKind, QueueStats, Stats, Store, StoreError},
 };
 
@@ -57,12 +57,15 @@ pub(super) async fn health(State(context): State<Shared>) -> Response {
     let version = env!("CARGO_PKG_VERSION");
     match stats {
         Ok(stats) => {
-            let status = if is_well(&odoo) { "ok" } else { "degraded" };
+            let platforms = app.platforms.borrow().clone();
+            let all_well = is_well(&odoo) && platforms.iter().all(|one| one.state == PlatformState::Ok);
+            let status = if all_well { "ok" } else { "degraded" };
             let oldest = stats.queues.values().filter_map(oldest_age_s).max();
             Json(json!({
                 "status": status,
                 "version": version,
                 "odoo": shown(&odoo, context.loopback),
+                "platforms": platforms.iter().map(|one| shown_platform(one, context.loopback)).collect::<Vec<_>>(),
                 "queues": queues(&stats),
                 "oldest_age_s": oldest.unwrap_or(0),
                 "store": {"writable": true, "bytes": stats.file_bytes},
@@ -102,6 +105,10 @@ fn is_well(odoo: &OdooStatus) -> bool {
 /// What went wrong may name machines: that is for those on this one, and for those with a token.
 fn shown(odoo: &OdooStatus, local: bool) -> Value {
     if local { json!(odoo) } else { json!({"reachable": odoo.reachable, "since": odoo.since, "blocked": odoo.blocked}) }
+}
+
+fn shown_platform(one: &PlatformStatus, local: bool) -> Value {
+    if local { json!(one) } else { json!({"source": one.source, "state": one.state, "since": one.since}) }
 }
 
 fn queues(stats: &Stats) -> BTreeMap<JobKind, Value> {

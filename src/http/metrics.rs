@@ -23,5 +23,6 @@ pub(super) async fn metrics(_: Local, State(context): State<Shared>) -> Result<R
     let depth = kinds.iter().map(|(_, jobs)| jobs.ready + jobs.leased).sum();
     app.metrics.set_queue(depth, Duration::from_millis(oldest.unsigned_abs()));
     app.metrics.set_odoo_up(app.odoo_status.borrow().reachable == Some(true));
+    app.metrics.set_platforms(&app.platforms.borrow());
     Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], app.metrics.render()).into_response())
 }

@@ -32,7 +32,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::server::{ServeError, serve};
 use self::{client::Proxies, health::Probe, limits::Limits};
-use crate::{clock::Clock, config::Server, domain::OdooStatus, sources::Registry, store::Store, telemetry::Metrics};
+use crate::{
+    clock::Clock,
+    config::Server,
+    domain::{OdooStatus, PlatformStatus},
+    sources::Registry,
+    store::Store,
+    telemetry::Metrics,
+};
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -47,6 +54,8 @@ pub struct AppState {
     pub clock: Clock,
     /// The connection to Odoo as its owner last saw it.
     pub odoo_status: watch::Receiver<OdooStatus>,
+    /// The platforms that are asked for leads.
+    pub platforms: watch::Receiver<Vec<PlatformStatus>>,
 }
 
 /// The state of one server.
@@ -79,7 +88,8 @@ fn context(config: &Server, app: AppState) -> Shared {
 
 fn router(context: Shared) -> Router {
     Router::new()
-        .route("/api/webhooks/{source}", post(receive::webhook))
+        .route("/api/webhooks/{source}", post(receive::webhook).get(receive::handshake))
+        .route("/api/webhooks/{source}/{rest}", post(receive::webhook).get(receive::handshake))
         .route("/api/health", get(health::health))
         .route("/api/odoo/health", get(health::odoo))
         .route("/api/odoo/leads", get(records::leads).post(receive::leads))

@@ -15,13 +15,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::StreamExt;
+use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{AppState, Context, Shared, access::Authorized, error::ApiError};
+use super::{
+    AppState, Context, Shared,
+    access::Authorized,
+    error::{ApiError, no_such_method},
+};
 use crate::{
     domain::ChangeBatch,
-    sources::{Content, Inbound, ParseError, Source, Verified},
+    sources::{API, Content, Ended, Inbound, ParseError, Source},
     store::{Accepted, Lane, NewDelivery, Reply},
     sync::backend::DATABASE_KEY,
 };
@@ -29,18 +34,58 @@ use crate::{
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("x-replayed");
 
-/// `POST /api/webhooks/{source}`
+/// `POST /api/webhooks/{source}` and `POST /api/webhooks/{source}/{rest}`
 pub(super) async fn webhook(
     State(context): State<Shared>,
-    id: Result<Path<String>, PathRejection>,
+    path: Result<Path<WebhookPath>, PathRejection>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let source = id.ok().and_then(|Path(id)| context.app.registry.webhook(&id));
-    let Some(source) = source else {
-        let hint = "the last part of the path is the name behind `sources.` in the configuration";
+    let known = path.ok().and_then(|Path(path)| {
+        let source = context.app.registry.webhook(&path.source)?;
+        Some((Sender { id: path.source, source }, path.rest))
+    });
+    let Some((sender, rest)) = known else {
+        let hint = "behind `/api/webhooks/` comes the name behind `sources.` in the configuration";
         return Err(ApiError::new(StatusCode::NOT_FOUND, "unknown_source", "there is no such source", hint));
     };
-    receive(&context, source, request).await
+    receive(&context, &sender, rest, request).await
+}
+
+/// `GET /api/webhooks/{source}`: a platform asks whether this address belongs to who gave it.
+pub(super) async fn handshake(
+    State(context): State<Shared>,
+    path: Result<Path<WebhookPath>, PathRejection>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let app = &context.app;
+    let asked = path.ok().and_then(|Path(path)| {
+        let source = app.registry.webhook(&path.source)?;
+        let query = request.uri().query().map(str::to_owned);
+        let inbound = Inbound { headers: request.headers().clone(), rest: path.rest, query, body: Bytes::new() };
+        Some((path.source, source.handshake(&inbound)?))
+    });
+    let Some((id, answer)) = asked else {
+        let mut response = no_such_method(request.method().clone()).await.into_response();
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return Ok(response);
+    };
+    let result = if answer.is_ok() { "handshake" } else { "handshake_refused" };
+    app.metrics.delivery(&id, result);
+    tracing::info!(source = id, result, "handshake");
+    Ok(answer?.map(Body::from))
+}
+
+/// The parts of a webhook's path. The rest may be a secret: it goes to the source and nowhere else.
+#[derive(Deserialize)]
+pub(super) struct WebhookPath {
+    source: String,
+    rest: Option<String>,
+}
+
+/// Who a delivery comes from.
+struct Sender<'a> {
+    id: String,
+    source: &'a dyn Source,
 }
 
 /// `POST /api/odoo/leads`
@@ -52,46 +97,79 @@ pub(super) async fn leads(
     if let Ok(unique) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
         request.headers_mut().entry(IDEMPOTENCY_KEY).or_insert(unique);
     }
-    receive(&context, context.app.registry.api(), request).await
+    let sender = Sender { id: API.to_owned(), source: context.app.registry.api() };
+    receive(&context, &sender, None, request).await
 }
 
 /// What was done with a delivery, as the metrics count it, and its answer.
 type Answer = (&'static str, Response);
 
-async fn receive(context: &Context, source: &dyn Source, request: Request) -> Result<Response, ApiError> {
-    let answer = answer(context, source, request).await;
+async fn receive(
+    context: &Context,
+    sender: &Sender<'_>,
+    rest: Option<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let answer = answer(context, sender, rest, request).await;
     let result = match &answer {
         Ok((result, _)) => result,
         Err(error) => error.code,
     };
-    context.app.metrics.delivery(source.id(), result);
-    tracing::info!(source = source.id(), result, "delivery");
+    context.app.metrics.delivery(&sender.id, result);
+    tracing::info!(source = sender.id, result, "delivery");
     answer.map(|(_, response)| response)
 }
 
-async fn answer(context: &Context, source: &dyn Source, request: Request) -> Result<Answer, ApiError> {
-    let app = &context.app;
-    let inbound = read(request, context.body_limit);
+async fn answer(
+    context: &Context,
+    sender: &Sender<'_>,
+    rest: Option<String>,
+    request: Request,
+) -> Result<Answer, ApiError> {
+    let (app, source) = (&context.app, sender.source);
+    let inbound = read(request, rest, context.body_limit);
     let inbound = tokio::time::timeout(context.body_timeout, inbound).await.map_err(|_| {
         let message = format!("the body took more than {} s", context.body_timeout.as_secs());
         let hint = "nothing was kept: send it again, faster; `server.body_timeout` is the limit";
         ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message, hint)
     })??;
-    let content_type = text_of(&inbound.headers, header::CONTENT_TYPE);
-    let verified = source.verify(inbound, app.clock.now())?;
+    let own = |answer: Answer, ended: Ended<'_>| match source.answer(&inbound.headers, ended) {
+        Some(response) => (answer.0, response.map(Body::from)),
+        None => answer,
+    };
+    let verified = match source.verify(&inbound, app.clock.now()) {
+        Ok(verified) => verified,
+        Err(refusal) => {
+            let ended = Ended::Refused(&refusal);
+            let error = ApiError::from(&refusal);
+            return Ok(own((error.code, error.into_response()), ended));
+        }
+    };
     context
         .limits
-        .delivery(source.id())
+        .delivery(&sender.id)
         .map_err(|wait| ApiError::too_many("source_rate_limited", "too many deliveries of this source", wait))?;
+    let delivery = || NewDelivery {
+        source: sender.id.clone(),
+        key: verified.key().to_owned(),
+        received_at: app.clock.now_ms(),
+        content_type: text_of(&inbound.headers, header::CONTENT_TYPE),
+        body: verified.body().to_vec(),
+    };
     match source.parse(verified.body()) {
         Ok(parsed) => match parsed.content {
             Content::Drafts(drafts) => {
-                accept(app, new_delivery(app, source, &verified, content_type), drafts.len(), &parsed.warnings).await
+                let answer = accept(app, delivery(), drafts.len(), &parsed.warnings).await?;
+                Ok(own(answer, Ended::Accepted))
+            }
+            Content::References(references) => {
+                let answer = accept(app, delivery(), references.len(), &parsed.warnings).await?;
+                Ok(own(answer, Ended::Accepted))
             }
             Content::Changes(batch) => accept_changes(app, batch).await,
         },
         Err(error) if source.sender_keeps() => Err(ApiError::from(&error)),
-        Err(error) => reject(app, new_delivery(app, source, &verified, content_type), &error).await,
+        Err(error) => Ok(own(reject(app, delivery(), &error).await?, Ended::NotUnderstood(&error))),
     }
 }
 
@@ -148,18 +226,8 @@ fn reply_to(result: &'static str, accepted: Accepted, own: Reply) -> Answer {
     (if replayed { "duplicate" } else { result }, response)
 }
 
-fn new_delivery(app: &AppState, source: &dyn Source, verified: &Verified, content_type: Option<String>) -> NewDelivery {
-    NewDelivery {
-        source: source.id().to_owned(),
-        key: verified.key().to_owned(),
-        received_at: app.clock.now_ms(),
-        content_type,
-        body: verified.body().to_vec(),
-    }
-}
-
 /// Reads the whole body, as long as it is within the limit: whatever its headers claim, no more is kept in memory.
-async fn read(request: Request, limit: usize) -> Result<Inbound, ApiError> {
+async fn read(request: Request, rest: Option<String>, limit: usize) -> Result<Inbound, ApiError> {
     let (parts, body) = request.into_parts();
     let mut encodings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
     if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -191,7 +259,8 @@ async fn read(request: Request, limit: usize) -> Result<Inbound, ApiError> {
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Inbound { headers: parts.headers, body: Bytes::from(bytes) })
+    let query = parts.uri.query().map(str::to_owned);
+    Ok(Inbound { headers: parts.headers, rest, query, body: Bytes::from(bytes) })
 }
 
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    API, Content, Inbound, ParseError, Parsed, Refusal, Source, Tokens, Verified, body,
+    Content, Inbound, ParseError, Parsed, Refusal, Source, Tokens, Verified, body,
     json::{self, Node, Notes},
 };
 use crate::domain::Draft;
@@ -28,11 +28,7 @@ impl Api {
 }
 
 impl Source for Api {
-    fn id(&self) -> &str {
-        API
-    }
-
-    fn verify(&self, request: Inbound, _now: DateTime<Utc>) -> Result<Verified, Refusal> {
+    fn verify(&self, request: &Inbound, _now: DateTime<Utc>) -> Result<Verified, Refusal> {
         self.tokens.check(&request.headers)?;
         let header = request.headers.get(IDEMPOTENCY_KEY).ok_or(Refusal::MissingHeader(IDEMPOTENCY_KEY))?;
         let key = header.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
@@ -40,7 +36,7 @@ impl Source for Api {
             header: IDEMPOTENCY_KEY,
             detail: format!("expected 1 to {MAX_KEY} characters of visible ASCII"),
         })?;
-        Ok(Verified { key: key.to_owned(), body: request.body })
+        Ok(Verified { key: key.to_owned(), body: request.body.clone() })
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
@@ -57,7 +53,6 @@ impl Source for Api {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
@@ -71,7 +66,7 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"))
         };
         let headers: HeaderMap = headers.iter().map(header).collect();
-        api().verify(Inbound { headers, body: Bytes::new() }, Utc::now()).map(|verified| verified.key)
+        api().verify(&Inbound { headers, ..Inbound::default() }, Utc::now()).map(|verified| verified.key)
     }
 
     #[test]

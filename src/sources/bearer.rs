@@ -1,4 +1,4 @@
-//! Proof by bearer token, for the daemon's own API.
+//! Proof by a token: in the header `Authorization` for the daemon's own API, elsewhere for what platforms send.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::secret::{SecretError, SecretRef};
 /// Shorter tokens are guessed.
 const MIN_LENGTH: usize = 16;
 
-/// The tokens that open the API; several during a rotation. Only their hashes are kept, and hashes are what is
+/// Tokens that open the API or a source; several during a rotation. Only their hashes are kept, and hashes are what is
 /// compared, in constant time.
 #[derive(Clone, Default)]
 pub struct Tokens(Vec<[u8; 32]>);
@@ -29,8 +29,8 @@ impl Tokens {
     /// These tokens and one more.
     pub fn with(mut self, token: &str) -> Result<Self, SecretError> {
         if token.len() < MIN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let problem = format!("an API token needs at least {MIN_LENGTH} characters, visible ASCII only");
-            return Err(SecretError::new(problem, "make one with `openssl rand -hex 32`"));
+            let problem = format!("a token or key needs at least {MIN_LENGTH} characters, visible ASCII only");
+            return Err(SecretError::new(problem, "make one with `openssl rand -hex 24`"));
         }
         self.0.push(hash(token).finalize().into_bytes().into());
         Ok(self)
@@ -47,9 +47,13 @@ impl Tokens {
             let detail = "expected `Bearer` and a token".to_owned();
             return Err(Refusal::BadHeader { header: "authorization", detail });
         }
-        let presented = hash(token.trim());
-        let known = self.0.iter().any(|hash| presented.clone().verify_slice(hash).is_ok());
-        known.then_some(()).ok_or(Refusal::BadToken)
+        self.knows(token.trim()).then_some(()).ok_or(Refusal::BadToken)
+    }
+
+    /// Whether this is one of the tokens.
+    pub(super) fn knows(&self, token: &str) -> bool {
+        let presented = hash(token);
+        self.0.iter().any(|hash| presented.clone().verify_slice(hash).is_ok())
     }
 }
 

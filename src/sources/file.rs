@@ -2,17 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{FILE, Inbound, ParseError, Parsed, Refusal, Source, Verified, generic::parse_documented};
+use super::{Inbound, ParseError, Parsed, Refusal, Source, Verified, generic::parse_documented};
 
 /// Files as a source.
 pub(super) struct File;
 
 impl Source for File {
-    fn id(&self) -> &str {
-        FILE
-    }
-
-    fn verify(&self, _request: Inbound, _now: DateTime<Utc>) -> Result<Verified, Refusal> {
+    fn verify(&self, _request: &Inbound, _now: DateTime<Utc>) -> Result<Verified, Refusal> {
         Err(Refusal::BadSignature)
     }
 

@@ -1,33 +1,39 @@
 //! Where leads, orders and changes come from: one file per kind of source.
 //!
-//! A kind reads its own section of the configuration into a [`SourceSpec`]; the spec opens its secrets and becomes a
-//! [`Source`], which proves that a request is authentic and turns its body into plain values. Both steps are pure:
+//! A kind reads its own section of the configuration into a [`Setup`], which opens its secrets and becomes a
+//! [`Source`]; that proves that a request is authentic and turns its body into plain values. Both steps are pure:
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
 //!
-//! - `standard_webhooks`, `bearer`: the two proofs of authenticity
-//! - `generic`, `odoo`, `api`, `file`: the sources
+//! - `standard_webhooks`, `bearer`: the proofs of authenticity
+//! - `generic`, `meta`, `odoo`, `api`, `file`: the sources
+//! - `platform`: what is asked of those that send only ids
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one
 
 mod api;
 mod bearer;
 mod body;
+mod defaults;
 mod file;
 mod generic;
+mod hex;
 mod json;
 mod map;
+mod meta;
 mod odoo;
+mod platform;
 mod registry;
 pub mod standard_webhooks;
 mod strict;
 
-use std::fmt;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use http::HeaderMap;
+use http::{HeaderMap, Response};
 
 pub use self::{
     bearer::Tokens,
+    platform::{Account, FetchError, Found, FoundPage, Platform, Reference, Setting},
     registry::{API, FILE, OpenError, Registry, open_all},
 };
 use crate::{
@@ -37,49 +43,113 @@ use crate::{
 };
 
 /// Every kind of source.
-pub const KINDS: &[&dyn SourceKind] = &[&generic::Kind, &odoo::Kind];
+pub const KINDS: &[Kind] = &[
+    Kind { name: "generic", read: generic::read },
+    Kind { name: "meta", read: meta::read },
+    Kind { name: "odoo", read: odoo::read },
+];
 
 /// A kind of source, such as `generic`.
-pub trait SourceKind: Sync {
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
     /// The value of `kind = "…"`.
-    fn name(&self) -> &'static str;
-    /// Reads `[sources.<id>]`; problems go to the reader. `None` if the section cannot be used.
-    fn read(&self, id: &str, section: Reader<'_>) -> Option<Box<dyn SourceSpec>>;
+    pub name: &'static str,
+    /// Reads its keys of `[sources.<id>]`; problems go to the reader. `None` if the section cannot be used.
+    pub read: fn(&mut Reader<'_>) -> Option<Box<dyn Setup>>,
 }
 
-/// A source as configured; its secrets are still references.
-pub trait SourceSpec: fmt::Debug + Send + Sync {
+impl Kind {
+    /// Reads `[sources.<id>]`.
+    pub fn configure(&self, id: &str, mut section: Reader<'_>) -> Option<SourceSpec> {
+        registry::check_id(id, &section);
+        let setup = (self.read)(&mut section);
+        section.finish();
+        Some(SourceSpec { id: id.to_owned(), kind: self.name, setup: setup? })
+    }
+}
+
+/// A source as configured.
+#[derive(Debug)]
+pub struct SourceSpec {
     /// The `<id>` of `[sources.<id>]`.
-    fn id(&self) -> &str;
+    pub id: String,
     /// The kind's name.
-    fn kind(&self) -> &'static str;
-    /// The secrets that `open` will read, for `check`.
-    fn secrets(&self) -> Vec<&SecretRef>;
+    pub kind: &'static str,
+    /// What its kind made of its section.
+    pub setup: Box<dyn Setup>,
+}
+
+/// What a kind has read; its secrets are still references.
+pub trait Setup: fmt::Debug + Send + Sync {
+    /// The secrets that `open` will read, each with its key in the section, for `check`.
+    fn secrets(&self) -> Vec<(&'static str, &SecretRef)>;
     /// Reads the secrets.
     fn open(&self) -> Result<Box<dyn Source>, SecretError>;
 }
 
 /// A source ready to receive.
 pub trait Source: Send + Sync {
-    /// The `<id>` of `[sources.<id>]`.
-    fn id(&self) -> &str;
     /// Proves that the request is authentic and fresh, on its raw bytes.
-    fn verify(&self, request: Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal>;
+    fn verify(&self, request: &Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal>;
     /// Turns an authentic body into values. Called when it arrives and again by the intake job.
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError>;
     /// Whether the sender itself keeps and repeats what was not understood. Else it is kept here.
     fn sender_keeps(&self) -> bool {
         false
     }
+    /// The answer, where the platform wants another one than ours. It goes out after the commit, like ours, and is the
+    /// same for a repeated delivery. What is too much, too large or cannot be stored is always answered in our way.
+    fn answer(&self, request: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {
+        let _ = (request, ended);
+        None
+    }
+    /// The answer to a GET, by which some platforms prove whose address this is. `None` if this one does not.
+    fn handshake(&self, request: &Inbound) -> Option<Result<Response<String>, Refusal>> {
+        let _ = request;
+        None
+    }
+    /// The platform to ask, if deliveries hold only ids.
+    fn platform(&self) -> Option<Arc<dyn Platform>> {
+        None
+    }
 }
 
-/// A request as it arrived.
-#[derive(Debug, Clone)]
+/// What became of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Ended<'a> {
+    /// It is kept and will be worked on.
+    Accepted,
+    /// It is kept, and waits for a person.
+    NotUnderstood(&'a ParseError),
+    /// It is not authentic; nothing was kept.
+    Refused(&'a Refusal),
+}
+
+/// A request as it arrived. What its URL says may be a secret: it is never shown.
+#[derive(Clone, Default)]
 pub struct Inbound {
     /// The headers.
     pub headers: HeaderMap,
+    /// What follows the source's id in the path.
+    pub rest: Option<String>,
+    /// What follows `?`, as it came.
+    pub query: Option<String>,
     /// The raw body.
     pub body: Bytes,
+}
+
+impl Inbound {
+    /// The first value of a parameter of the query.
+    pub fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
+        let parameters = url::form_urlencoded::parse(self.query.as_deref()?.as_bytes());
+        parameters.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inbound({} bytes)", self.body.len())
+    }
 }
 
 /// A request that a source found authentic. Only [`Source::verify`] implementations in this module make one.
@@ -124,6 +194,12 @@ pub enum Refusal {
     /// The bearer token is none of the configured ones.
     #[error("the bearer token is not known")]
     BadToken,
+    /// A key that the request must carry is missing, or none of the configured ones.
+    #[error("the key in the {place} is missing or wrong")]
+    BadKey {
+        /// Where it belongs: `URL`, `body`.
+        place: &'static str,
+    },
     /// The timestamp is too far from now.
     #[error(
         "the timestamp is {} s {} this server's clock, which says {}; {tolerance_seconds} s are allowed",
@@ -150,11 +226,13 @@ pub struct Parsed {
     pub warnings: Vec<String>,
 }
 
-/// The two kinds of content.
+/// The kinds of content.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Leads and orders for Odoo.
     Drafts(Vec<Draft>),
+    /// Leads that the platform has to be asked for.
+    References(Vec<Reference>),
     /// Changes from Odoo.
     Changes(ChangeBatch),
 }

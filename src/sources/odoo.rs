@@ -4,9 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
-    Content, Inbound, ParseError, Parsed, Refusal, Source, SourceKind, SourceSpec, Verified,
+    Content, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
     json::{self, Node, Notes},
-    registry::check_id,
     standard_webhooks::{self, Verifier},
 };
 use crate::{
@@ -15,61 +14,32 @@ use crate::{
     secret::{SecretError, SecretRef},
 };
 
-const NAME: &str = "odoo";
 /// More than the addon sends in one batch.
 const MAX_EVENTS: usize = 1_000;
 
-pub(super) struct Kind;
-
-impl SourceKind for Kind {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn read(&self, id: &str, mut section: Reader<'_>) -> Option<Box<dyn SourceSpec>> {
-        check_id(id, &section);
-        let signature = standard_webhooks::Spec::read(&mut section);
-        section.finish();
-        Some(Box::new(Spec { id: id.to_owned(), signature: signature? }))
-    }
+/// Reads the section.
+pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
+    Some(Box::new(Spec(standard_webhooks::Spec::read(section)?)))
 }
 
 #[derive(Debug)]
-struct Spec {
-    id: String,
-    signature: standard_webhooks::Spec,
-}
+struct Spec(standard_webhooks::Spec);
 
-impl SourceSpec for Spec {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn kind(&self) -> &'static str {
-        NAME
-    }
-
-    fn secrets(&self) -> Vec<&SecretRef> {
-        self.signature.secrets.iter().collect()
+impl Setup for Spec {
+    fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        self.0.secrets()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
-        Ok(Box::new(Odoo { id: self.id.clone(), verifier: self.signature.open()? }))
+        Ok(Box::new(Odoo(self.0.open()?)))
     }
 }
 
-struct Odoo {
-    id: String,
-    verifier: Verifier,
-}
+struct Odoo(Verifier);
 
 impl Source for Odoo {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn verify(&self, request: Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal> {
-        self.verifier.verify(request, now)
+    fn verify(&self, request: &Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal> {
+        self.0.verify(request, now)
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
@@ -100,7 +70,7 @@ mod tests {
 
     fn parse(body: &Value) -> Result<Parsed, ParseError> {
         let verifier = Verifier::new(Vec::new(), Duration::ZERO);
-        Odoo { id: "odoo".to_owned(), verifier }.parse(&serde_json::to_vec(body).expect("JSON"))
+        Odoo(verifier).parse(&serde_json::to_vec(body).expect("JSON"))
     }
 
     fn event(id: &str) -> Value {

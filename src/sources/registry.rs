@@ -1,8 +1,8 @@
 //! The sources that are open, by id.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Source, SourceSpec, Tokens, api::Api, file::File};
+use super::{Platform, Source, SourceSpec, Tokens, api::Api, file::File};
 use crate::{config::Reader, secret::SecretError};
 
 /// The id of the source behind `POST /api/odoo/leads`. It is always there and cannot be configured.
@@ -29,11 +29,11 @@ pub struct OpenError {
 }
 
 /// Opens the configured sources and the API's own, which trusts `tokens`.
-pub fn open_all(specs: &[Box<dyn SourceSpec>], tokens: Tokens) -> Result<Registry, OpenError> {
+pub fn open_all(specs: &[SourceSpec], tokens: Tokens) -> Result<Registry, OpenError> {
     let mut configured = BTreeMap::new();
     for spec in specs {
-        let source = spec.open().map_err(|cause| OpenError { source_id: spec.id().to_owned(), cause })?;
-        configured.insert(spec.id().to_owned(), source);
+        let source = spec.setup.open().map_err(|cause| OpenError { source_id: spec.id.clone(), cause })?;
+        configured.insert(spec.id.clone(), source);
     }
     Ok(Registry { configured, api: Api::new(tokens) })
 }
@@ -51,6 +51,11 @@ impl Registry {
     /// A configured source, which takes webhooks.
     pub fn webhook(&self, id: &str) -> Option<&dyn Source> {
         self.configured.get(id).map(Box::as_ref)
+    }
+
+    /// Those that send only ids, by their ids, with the platforms to ask.
+    pub fn platforms(&self) -> impl Iterator<Item = (&str, Arc<dyn Platform>)> {
+        self.configured.iter().filter_map(|(id, source)| Some((id.as_str(), source.platform()?)))
     }
 
     /// The API's own source.

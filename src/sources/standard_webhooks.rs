@@ -83,7 +83,7 @@ impl fmt::Debug for Key {
 /// The keys `secret` and `tolerance` of a source.
 #[derive(Debug, Clone)]
 pub(super) struct Spec {
-    pub secrets: Vec<SecretRef>,
+    secrets: Vec<SecretRef>,
     tolerance: Duration,
 }
 
@@ -92,6 +92,10 @@ impl Spec {
         let secrets = section.required("secret", one_or_more(secret()));
         let tolerance = section.or("tolerance", duration(SECOND..=DAY), TOLERANCE);
         Some(Self { secrets: secrets?, tolerance })
+    }
+
+    pub(super) fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        self.secrets.iter().map(|secret| ("secret", secret)).collect()
     }
 
     pub(super) fn open(&self) -> Result<Verifier, SecretError> {
@@ -112,18 +116,18 @@ impl Verifier {
         Self { keys, tolerance }
     }
 
-    pub(super) fn verify(&self, request: Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal> {
-        let Inbound { headers, body } = request;
-        let id = header(&headers, ID)?;
-        let timestamp = header(&headers, TIMESTAMP)?;
-        let signatures = signatures(header(&headers, SIGNATURE)?)?;
+    pub(super) fn verify(&self, request: &Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal> {
+        let Inbound { headers, body, .. } = request;
+        let id = header(headers, ID)?;
+        let timestamp = header(headers, TIMESTAMP)?;
+        let signatures = signatures(header(headers, SIGNATURE)?)?;
         if id.is_empty() || id.len() > MAX_ID || id.contains('.') {
             return Err(bad(ID, format!("expected 1 to {MAX_ID} characters without a full stop")));
         }
         let sent: i64 =
             timestamp.parse().map_err(|_| bad(TIMESTAMP, "expected whole seconds since 1970".to_owned()))?;
         let fits = self.keys.iter().any(|key| {
-            let mac = key.mac(id, timestamp, &body);
+            let mac = key.mac(id, timestamp, body);
             signatures.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
         });
         if !fits {
@@ -134,7 +138,7 @@ impl Verifier {
             let tolerance_seconds = i64::try_from(self.tolerance.as_secs()).unwrap_or(i64::MAX);
             return Err(Refusal::Stale { skew_seconds, tolerance_seconds, now });
         }
-        Ok(Verified { key: id.to_owned(), body })
+        Ok(Verified { key: id.to_owned(), body: body.clone() })
     }
 }
 
@@ -194,7 +198,11 @@ mod tests {
         let header = |(name, value): &(&str, &str)| -> (HeaderName, HeaderValue) {
             (name.parse().expect("a name"), value.parse().expect("a value"))
         };
-        Inbound { headers: headers.iter().map(header).collect(), body: Bytes::copy_from_slice(body) }
+        Inbound {
+            headers: headers.iter().map(header).collect(),
+            body: Bytes::copy_from_slice(body),
+            ..Inbound::default()
+        }
     }
 
     /// The vector with one header replaced.
@@ -203,7 +211,7 @@ mod tests {
     }
 
     fn verify(request: Inbound) -> Result<Verified, Refusal> {
-        verifier(&[SECRET]).verify(request, at(1_614_265_330))
+        verifier(&[SECRET]).verify(&request, at(1_614_265_330))
     }
 
     #[test]
@@ -224,7 +232,7 @@ mod tests {
     fn any_signature_may_fit_any_secret() {
         let good = VECTOR[2].1;
         let rotated = verifier(&[OTHER, SECRET]);
-        assert!(rotated.verify(request(&VECTOR, BODY), at(1_614_265_330)).is_ok());
+        assert!(rotated.verify(&request(&VECTOR, BODY), at(1_614_265_330)).is_ok());
         for list in [format!("v1a,xxxx {good}"), format!("v1,AAAA {good} v1,!"), format!("v2,{} {good}", &good[3..])] {
             assert!(verify(with(SIGNATURE, &list)).is_ok(), "{list}");
         }
@@ -283,7 +291,7 @@ mod tests {
     fn the_timestamp_must_be_near() {
         let sent = 1_614_265_330;
         for (now, fresh) in [(sent + 300, true), (sent - 300, true), (sent + 301, false), (sent - 301, false)] {
-            let result = verifier(&[SECRET]).verify(request(&VECTOR, BODY), at(now));
+            let result = verifier(&[SECRET]).verify(&request(&VECTOR, BODY), at(now));
             match result {
                 Ok(_) => assert!(fresh, "{now}"),
                 Err(refusal) => {
@@ -292,12 +300,12 @@ mod tests {
                 }
             }
         }
-        let refusal = verifier(&[SECRET]).verify(request(&VECTOR, BODY), at(sent + 400)).expect_err("old");
+        let refusal = verifier(&[SECRET]).verify(&request(&VECTOR, BODY), at(sent + 400)).expect_err("old");
         let expected =
             "the timestamp is 400 s behind this server's clock, which says 2021-02-25T15:08:50Z; 300 s are allowed";
         assert_eq!(refusal.to_string(), expected);
         // Wrong signatures learn nothing about the clock.
-        let refusal = verifier(&[OTHER]).verify(request(&VECTOR, BODY), at(0));
+        let refusal = verifier(&[OTHER]).verify(&request(&VECTOR, BODY), at(0));
         assert_eq!(refusal.map(|_| ()), Err(Refusal::BadSignature));
     }
 
@@ -325,7 +333,7 @@ mod tests {
             let signature = Key::parse(SECRET).expect("a secret").sign(&id, at(time), &body);
             let timestamp = time.to_string();
             let headers = [(ID, id.as_str()), (TIMESTAMP, &timestamp), (SIGNATURE, &signature)];
-            let verified = verifier(&[OTHER, SECRET]).verify(request(&headers, &body), at(time));
+            let verified = verifier(&[OTHER, SECRET]).verify(&request(&headers, &body), at(time));
             prop_assert_eq!(verified.expect("authentic").key, id);
         }
 
@@ -333,7 +341,7 @@ mod tests {
         fn no_header_panics(id in "\\PC*", timestamp in "\\PC*", signature in "\\PC*") {
             let header = |name, value: &String| Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?));
             let headers = [header(ID, &id), header(TIMESTAMP, &timestamp), header(SIGNATURE, &signature)];
-            let request = Inbound { headers: headers.into_iter().flatten().collect(), body: Bytes::new() };
+            let request = Inbound { headers: headers.into_iter().flatten().collect(), ..Inbound::default() };
             prop_assert!(verify(request).is_err());
         }
     }

@@ -190,6 +190,17 @@ fn intake_job(delivery: i64, source: &str, lane: Lane) -> NewJob {
     }
 }
 
+/// Keeps what was fetched, for which nobody waits at the other end. The first time counts; false if it was known.
+pub(super) fn keep_fetched(
+    connection: &Connection,
+    delivery: NewDelivery,
+    lane: Lane,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let reply = Reply { status: 200, body: "{}".to_owned() };
+    Ok(keep(connection, delivery, lane, None, reply, now)?.duplicate.is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;

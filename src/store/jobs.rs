@@ -13,7 +13,7 @@ use rusqlite::{
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{Binding, Store, StoreError, bindings, deliveries, queries};
+use super::{Binding, NewDelivery, Store, StoreError, bindings, deliveries, queries};
 
 /// An enum that is text in the database, on the command line and in JSON.
 macro_rules! text_enum {
@@ -69,6 +69,8 @@ text_enum! {
     JobKind {
         /// From a delivery to operations.
         Intake = "intake",
+        /// From a reference to what a platform keeps for us.
+        Fetch = "fetch",
         /// An operation into Odoo.
         Push = "push",
     }
@@ -161,6 +163,13 @@ pub enum Outcome {
         then: Vec<NewJob>,
         /// Bindings that it made.
         bindings: Vec<Binding>,
+    },
+    /// Done: what was fetched is kept like a delivery, with its intake job, in the same transaction.
+    Fetched {
+        /// What was fetched; its key is the lead's, so that it is kept once however often it comes.
+        delivery: NewDelivery,
+        /// The lane of its intake.
+        lane: Lane,
     },
     /// Failed; again later. Burns an attempt.
     Retry {
@@ -498,6 +507,7 @@ fn claim(connection: &Connection, kind: JobKind, limit: usize, now: i64, until: 
 fn finish(connection: &Connection, finish: Finish, now: i64) -> Result<bool, StoreError> {
     let (state, not_before, burnt, error, result, finished_at) = match &finish.outcome {
         Outcome::Done { result, .. } => (JobState::Done, None, 0, None, result.as_ref(), Some(now)),
+        Outcome::Fetched { .. } => (JobState::Done, None, 0, None, None, Some(now)),
         Outcome::Retry { not_before, error } => (JobState::Ready, Some(*not_before), 1, Some(error), None, None),
         Outcome::Release { not_before, reason } => (JobState::Ready, Some(*not_before), 0, Some(reason), None, None),
         Outcome::Park { error } => (JobState::Parked, None, 1, Some(error), None, None),
@@ -508,7 +518,7 @@ fn finish(connection: &Connection, finish: Finish, now: i64) -> Result<bool, Sto
         return Ok(false);
     }
     let attempt = match &finish.outcome {
-        Outcome::Done { .. } => Some("done"),
+        Outcome::Done { .. } | Outcome::Fetched { .. } => Some("done"),
         Outcome::Retry { .. } => Some("retry"),
         Outcome::Park { .. } => Some("parked"),
         Outcome::Release { .. } => None,
@@ -522,13 +532,19 @@ fn finish(connection: &Connection, finish: Finish, now: i64) -> Result<bool, Sto
             error,
         ])?;
     }
-    if let Outcome::Done { then, bindings, .. } = &finish.outcome {
-        for job in then {
-            insert(connection, job, JobState::Ready, None, now)?;
+    match finish.outcome {
+        Outcome::Done { then, bindings, .. } => {
+            for job in &then {
+                insert(connection, job, JobState::Ready, None, now)?;
+            }
+            for binding in &bindings {
+                bindings::put(connection, binding)?;
+            }
         }
-        for binding in bindings {
-            bindings::put(connection, binding)?;
+        Outcome::Fetched { delivery, lane } => {
+            deliveries::keep_fetched(connection, delivery, lane, now)?;
         }
+        Outcome::Retry { .. } | Outcome::Release { .. } | Outcome::Park { .. } => {}
     }
     Ok(true)
 }

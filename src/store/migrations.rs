@@ -8,6 +8,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../sql/migrations/0001_init.sql"),
     include_str!("../../sql/migrations/0002_leaner.sql"),
     include_str!("../../sql/migrations/0003_later.sql"),
+    include_str!("../../sql/migrations/0004_platforms.sql"),
 ];
 
 /// Applies what is missing, each migration in its own transaction together with its number.

@@ -18,6 +18,7 @@ mod meta;
 mod migrations;
 mod mirror;
 mod place;
+mod platforms;
 mod queries;
 mod readers;
 mod retention;
@@ -47,6 +48,7 @@ pub use jobs::{
     Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, MOST_ATTEMPTS, NewJob, Outcome,
 };
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
+pub use platforms::{FormCount, Listed};
 pub use retention::{Purged, Retention};
 pub use stats::{QueueStats, Stats};
 

@@ -9,11 +9,15 @@ pub(super) const DELIVERY_GET: &str = include_str!("../../sql/delivery/get.sql")
 pub(super) const DELIVERY_INSERT: &str = include_str!("../../sql/delivery/insert.sql");
 pub(super) const DELIVERY_KNOWN: &str = include_str!("../../sql/delivery/known.sql");
 pub(super) const DELIVERY_TAKEN: &str = include_str!("../../sql/delivery/taken.sql");
+pub(super) const FORM_GET: &str = include_str!("../../sql/form/get.sql");
+pub(super) const FORM_PUT: &str = include_str!("../../sql/form/put.sql");
 pub(super) const JOB_ATTEMPT: &str = include_str!("../../sql/job/attempt.sql");
 pub(super) const JOB_CLAIM: &str = include_str!("../../sql/job/claim.sql");
 pub(super) const JOB_CLAIMABLE: &str = include_str!("../../sql/job/claimable.sql");
 pub(super) const JOB_DISCARD: &str = include_str!("../../sql/job/discard.sql");
+pub(super) const JOB_DUE_NOW: &str = include_str!("../../sql/job/due_now.sql");
 pub(super) const JOB_EXPIRE: &str = include_str!("../../sql/job/expire.sql");
+pub(super) const JOB_FETCHED: &str = include_str!("../../sql/job/fetched.sql");
 pub(super) const JOB_FINISH: &str = include_str!("../../sql/job/finish.sql");
 pub(super) const JOB_GET: &str = include_str!("../../sql/job/get.sql");
 pub(super) const JOB_HISTORY: &str = include_str!("../../sql/job/history.sql");
@@ -23,6 +27,8 @@ pub(super) const JOB_LIST_PARKED: &str = include_str!("../../sql/job/list_parked
 pub(super) const JOB_NEXT_DUE: &str = include_str!("../../sql/job/next_due.sql");
 pub(super) const JOB_RELEASE_ALL: &str = include_str!("../../sql/job/release_all.sql");
 pub(super) const JOB_RETRY: &str = include_str!("../../sql/job/retry.sql");
+pub(super) const LISTED_COUNTS: &str = include_str!("../../sql/listed/counts.sql");
+pub(super) const LISTED_INSERT: &str = include_str!("../../sql/listed/insert.sql");
 pub(super) const META_DELETE: &str = include_str!("../../sql/meta/delete.sql");
 pub(super) const META_GET: &str = include_str!("../../sql/meta/get.sql");
 pub(super) const META_SET: &str = include_str!("../../sql/meta/set.sql");
@@ -38,6 +44,7 @@ pub(super) const RETENTION_BODIES: &str = include_str!("../../sql/retention/bodi
 pub(super) const RETENTION_CHANGES: &str = include_str!("../../sql/retention/changes.sql");
 pub(super) const RETENTION_DELIVERIES: &str = include_str!("../../sql/retention/deliveries.sql");
 pub(super) const RETENTION_JOBS: &str = include_str!("../../sql/retention/jobs.sql");
+pub(super) const RETENTION_LISTED: &str = include_str!("../../sql/retention/listed.sql");
 pub(super) const STATS_COUNT: &str = include_str!("../../sql/stats/count.sql");
 pub(super) const STATS_OLDEST: &str = include_str!("../../sql/stats/oldest.sql");
 pub(super) const STATS_OPEN: &str = include_str!("../../sql/stats/open.sql");
@@ -59,11 +66,15 @@ mod tests {
         ("delivery/insert.sql", DELIVERY_INSERT),
         ("delivery/known.sql", DELIVERY_KNOWN),
         ("delivery/taken.sql", DELIVERY_TAKEN),
+        ("form/get.sql", FORM_GET),
+        ("form/put.sql", FORM_PUT),
         ("job/attempt.sql", JOB_ATTEMPT),
         ("job/claim.sql", JOB_CLAIM),
         ("job/claimable.sql", JOB_CLAIMABLE),
         ("job/discard.sql", JOB_DISCARD),
+        ("job/due_now.sql", JOB_DUE_NOW),
         ("job/expire.sql", JOB_EXPIRE),
+        ("job/fetched.sql", JOB_FETCHED),
         ("job/finish.sql", JOB_FINISH),
         ("job/get.sql", JOB_GET),
         ("job/history.sql", JOB_HISTORY),
@@ -73,6 +84,8 @@ mod tests {
         ("job/next_due.sql", JOB_NEXT_DUE),
         ("job/release_all.sql", JOB_RELEASE_ALL),
         ("job/retry.sql", JOB_RETRY),
+        ("listed/counts.sql", LISTED_COUNTS),
+        ("listed/insert.sql", LISTED_INSERT),
         ("meta/delete.sql", META_DELETE),
         ("meta/get.sql", META_GET),
         ("meta/set.sql", META_SET),
@@ -88,6 +101,7 @@ mod tests {
         ("retention/changes.sql", RETENTION_CHANGES),
         ("retention/deliveries.sql", RETENTION_DELIVERIES),
         ("retention/jobs.sql", RETENTION_JOBS),
+        ("retention/listed.sql", RETENTION_LISTED),
         ("stats/count.sql", STATS_COUNT),
         ("stats/oldest.sql", STATS_OLDEST),
         ("stats/open.sql", STATS_OPEN),
@@ -124,7 +138,7 @@ mod tests {
                 .collect::<Result<_, _>>()
                 .expect("read");
             for step in steps {
-                let scans = ["job", "delivery", "change", "mirror", "attempt", "candidate", "earlier"]
+                let scans = ["job", "delivery", "change", "mirror", "attempt", "candidate", "earlier", "listed"]
                     .iter()
                     .any(|table| step == format!("SCAN {table}"));
                 assert!(!scans, "{file}: {step}");

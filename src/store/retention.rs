@@ -26,6 +26,8 @@ pub struct Purged {
     pub deliveries: usize,
     /// Changes.
     pub changes: usize,
+    /// Leads that a platform listed.
+    pub listed: usize,
 }
 
 impl Purged {
@@ -46,6 +48,7 @@ impl Store {
                 bodies: run(queries::RETENTION_BODIES, retention.older_than)?,
                 deliveries: run(queries::RETENTION_DELIVERIES, retention.replays_older_than)?,
                 changes: run(queries::RETENTION_CHANGES, retention.older_than)?,
+                listed: run(queries::RETENTION_LISTED, retention.older_than)?,
             })
         })
         .await

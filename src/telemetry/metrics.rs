@@ -11,6 +11,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::domain::{PlatformState, PlatformStatus};
+
 /// All metrics of the daemon.
 #[derive(Debug)]
 pub struct Metrics {
@@ -18,6 +20,9 @@ pub struct Metrics {
     deliveries: Family<Delivery, Counter>,
     turned_away: Family<Reason, Counter>,
     changes: Family<Via, Counter>,
+    fetched: Family<Delivery, Counter>,
+    platform_up: Family<Account, Gauge>,
+    token_expiry: Family<Account, Gauge>,
     pushed: Family<Outcome, Counter>,
     push_batch: Histogram,
     push_duration: Histogram,
@@ -31,6 +36,12 @@ pub struct Metrics {
 struct Delivery {
     source: String,
     result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Account {
+    source: String,
+    account: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -71,6 +82,9 @@ impl Metrics {
             deliveries: Family::default(),
             turned_away: Family::default(),
             changes: Family::default(),
+            fetched: Family::default(),
+            platform_up: Family::default(),
+            token_expiry: Family::default(),
             pushed: Family::default(),
             push_batch: Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0]),
             push_duration: Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0]),
@@ -84,6 +98,12 @@ impl Metrics {
         let turned_away = metrics.turned_away.clone();
         registry.register("turned_away", "Requests and connections that were not looked at, by limit", turned_away);
         registry.register("changes", "Changes in Odoo, by the way they were heard of", metrics.changes.clone());
+        let fetched = metrics.fetched.clone();
+        registry.register("fetched", "Leads asked of platforms, by result; found: no webhook told of them", fetched);
+        let platform_up = metrics.platform_up.clone();
+        registry.register("platform_up", "Whether leads can be fetched from an account: 1 or 0", platform_up);
+        let expiry = metrics.token_expiry.clone();
+        registry.register("platform_token_expiry", "When an account's token ends, in seconds since 1970", expiry);
         registry.register("pushed", "Operations that Odoo answered, by result", metrics.pushed.clone());
         registry.register("push_batch", "Operations per push", metrics.push_batch.clone());
         registry.register_with_unit("push_duration", "Time per push", Unit::Seconds, metrics.push_duration.clone());
@@ -108,6 +128,24 @@ impl Metrics {
     /// Counts changes in Odoo that were heard of by a way such as `webhook` or `polled`.
     pub fn changes(&self, via: &'static str, count: u64) {
         self.changes.get_or_create(&Via { via }).inc_by(count);
+    }
+
+    /// Counts leads of the source with this configured id that a platform was asked for, by result.
+    pub fn fetched(&self, source: &str, result: &'static str, count: u64) {
+        self.fetched.get_or_create(&Delivery { source: source.to_owned(), result }).inc_by(count);
+    }
+
+    /// Sets how the accounts of platforms are.
+    pub fn set_platforms(&self, platforms: &[PlatformStatus]) {
+        self.platform_up.clear();
+        self.token_expiry.clear();
+        for status in platforms {
+            let account = Account { source: status.source.clone(), account: status.account.clone() };
+            self.platform_up.get_or_create(&account).set(i64::from(status.state == PlatformState::Ok));
+            if let Some(end) = status.token_expires_at {
+                self.token_expiry.get_or_create(&account).set(end.timestamp());
+            }
+        }
     }
 
     /// Counts an operation that Odoo answered, by its result, such as `created` or `refused`.
@@ -172,6 +210,15 @@ mod tests {
         metrics.set_jobs([("intake", "done", 2)]);
         metrics.set_queue(5, Duration::from_secs(61));
         metrics.set_odoo_up(true);
+        metrics.fetched("meta", "found", 2);
+        let limited = PlatformStatus {
+            source: "meta".to_owned(),
+            account: "1".to_owned(),
+            state: PlatformState::Limited,
+            token_expires_at: chrono::DateTime::from_timestamp(1_800_000_000, 0),
+            ..PlatformStatus::default()
+        };
+        metrics.set_platforms(&[limited]);
 
         let text = metrics.render();
         for line in [
@@ -186,6 +233,9 @@ mod tests {
             "g_assistant_queue_depth 5",
             "g_assistant_queue_oldest_seconds 61",
             "g_assistant_odoo_up 1",
+            "g_assistant_fetched_total{source=\"meta\",result=\"found\"} 2",
+            "g_assistant_platform_up{source=\"meta\",account=\"1\"} 0",
+            "g_assistant_platform_token_expiry{source=\"meta\",account=\"1\"} 1800000000",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} not in\n{text}");
         }

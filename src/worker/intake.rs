@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Handler, POLL, try_again};
 use crate::{
     clock::Clock,
+    fetch::Order,
     intake::{self, IntakeContext},
     sources::{Content, Registry},
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
@@ -75,8 +76,14 @@ impl IntakeHandler {
             format!("source `{}` is no longer configured; add [sources.{0}] again and retry", delivery.source)
         })?;
         let parsed = source.parse(&delivery.body).map_err(|error| error.to_string())?;
-        let Content::Drafts(drafts) = parsed.content else {
-            return Err("changes from Odoo need no intake".to_owned());
+        let drafts = match parsed.content {
+            Content::Drafts(drafts) => drafts,
+            Content::References(references) => {
+                let order = |reference| Order { source: delivery.source.clone(), reference };
+                let then = references.into_iter().map(|one| order(one).job(job.lane, Some(delivery.id))).collect();
+                return Ok(Outcome::Done { result: None, then, bindings: Vec::new() });
+            }
+            Content::Changes(_) => return Err("changes from Odoo need no intake".to_owned()),
         };
         let context = IntakeContext { silent: job.lane == Lane::Backfill };
         let then = intake::plan(&delivery.source, &delivery.key, drafts, &context)

@@ -7,6 +7,7 @@
 //! - On shutdown no new jobs are claimed; batches that are under way finish, or their leases run out and the next start
 //!   repeats them under the same keys.
 
+mod fetch;
 mod intake;
 mod push;
 pub mod retry;
@@ -18,6 +19,7 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+pub use fetch::FetchHandler;
 pub use intake::{AHEAD, IntakeHandler};
 pub use push::PushHandler;
 

@@ -184,7 +184,7 @@ async fn work(store: &Store, kind: JobKind, batch: usize) -> usize {
                     delivery_id: job.delivery_id,
                     summary: "crm.lead upsert".to_owned(),
                 }],
-                JobKind::Push => Vec::new(),
+                JobKind::Fetch | JobKind::Push => Vec::new(),
             };
             let outcome = Outcome::Done { result: Some(RESULT.to_owned()), then, bindings: Vec::new() };
             let (job_id, lease_token) = (job.id, job.lease_token);

@@ -23,7 +23,7 @@ use g_assistant::{
     domain::OdooStatus,
     http::{self, AppState},
     secret::{SecretError, SecretRef},
-    sources::{Inbound, ParseError, Parsed, Refusal, Source, SourceSpec, Tokens, Verified, open_all},
+    sources::{Inbound, ParseError, Parsed, Refusal, Setup, Source, SourceSpec, Tokens, Verified, open_all},
     store::{Store, StoreOptions},
     telemetry::{self, Metrics},
 };
@@ -172,8 +172,8 @@ impl Drop for WithoutStore {
 pub async fn serve_without_store(path: &Path) {
     let config = Config::load(path).expect("a configuration");
     telemetry::init(&config.log).expect("a log");
-    let specs: Vec<Box<dyn SourceSpec>> =
-        config.sources.into_iter().map(|spec| Box::new(Unkept(spec)) as Box<dyn SourceSpec>).collect();
+    let specs: Vec<_> =
+        config.sources.into_iter().map(|spec| SourceSpec { setup: Box::new(Unkept(spec.setup)), ..spec }).collect();
     let tokens = Tokens::open(&config.server.tokens).expect("tokens");
     let clock = Clock::system();
     // Opened because the server wants one; nothing is ever written to it.
@@ -184,6 +184,7 @@ pub async fn serve_without_store(path: &Path) {
         metrics: Arc::new(Metrics::new()),
         clock,
         odoo_status: watch::channel(OdooStatus::default()).1,
+        platforms: watch::channel(Vec::new()).1,
     };
     let (_, server) = http::serve(&config.server, state, CancellationToken::new()).expect("listening");
     server.await.expect("served");
@@ -193,16 +194,8 @@ pub async fn serve_without_store(path: &Path) {
 #[derive(Debug)]
 struct Unkept<T: ?Sized>(Box<T>);
 
-impl SourceSpec for Unkept<dyn SourceSpec> {
-    fn id(&self) -> &str {
-        self.0.id()
-    }
-
-    fn kind(&self) -> &'static str {
-        self.0.kind()
-    }
-
-    fn secrets(&self) -> Vec<&SecretRef> {
+impl Setup for Unkept<dyn Setup> {
+    fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         self.0.secrets()
     }
 
@@ -212,11 +205,7 @@ impl SourceSpec for Unkept<dyn SourceSpec> {
 }
 
 impl Source for Unkept<dyn Source> {
-    fn id(&self) -> &str {
-        self.0.id()
-    }
-
-    fn verify(&self, request: Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal> {
+    fn verify(&self, request: &Inbound, now: DateTime<Utc>) -> Result<Verified, Refusal> {
         self.0.verify(request, now)
     }
 

@@ -24,11 +24,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 type Target = fn(&[u8]);
 
 /// The name of every target, and what it does.
-pub const ALL: [(&str, Target); 9] = [
+pub const ALL: [(&str, Target); 10] = [
     ("xmlrpc", xmlrpc),
     ("json2", json2),
     ("generic", generic),
     ("mapped", mapped),
+    ("meta", meta),
     ("changes", changes),
     ("api_file", api_file),
     ("signature", signature),
@@ -55,6 +56,9 @@ fn sources() -> &'static Registry {
         let text = ["website", "forms", "odoo-webhook"].iter().fold(text.to_owned(), |text, name| {
             text.replace(&format!("secret = {{ credential = {name:?} }}"), &format!("secret = {{ file = {secret:?} }}"))
         });
+        let text = ["meta-app", "meta-verify", "meta-token"]
+            .iter()
+            .fold(text, |text, name| text.replace(&format!("credential = {name:?}"), &format!("file = {secret:?}")));
         let config = Config::parse(&text, Path::new("config.toml")).expect("the example is right");
         let tokens = Tokens::default().with("0123456789abcdef").expect("a token");
         open_all(&config.sources, tokens).expect("sources")
@@ -111,6 +115,11 @@ pub fn mapped(bytes: &[u8]) {
     take(sources().webhook("forms").expect("a source"), bytes);
 }
 
+/// Webhooks of Meta, and leads that were fetched.
+pub fn meta(bytes: &[u8]) {
+    take(sources().webhook("meta").expect("a source"), bytes);
+}
+
 /// Odoo's changes.
 pub fn changes(bytes: &[u8]) {
     take(sources().webhook("odoo").expect("a source"), bytes);
@@ -140,8 +149,8 @@ pub fn signature(bytes: &[u8]) {
     };
     let (id, time, listed) = (text(&headers, ID), text(&headers, TIMESTAMP), text(&headers, SIGNATURE));
     let source = sources().webhook("website").expect("a source");
-    let request = Inbound { headers: headers.clone(), body: Bytes::copy_from_slice(body) };
-    match source.verify(request, now()) {
+    let request = Inbound { headers: headers.clone(), body: Bytes::copy_from_slice(body), ..Inbound::default() };
+    match source.verify(&request, now()) {
         Ok(verified) => {
             assert_eq!(id.as_deref(), Some(verified.key()));
             let seconds = time.and_then(|time| time.parse().ok()).expect("a time");
@@ -152,7 +161,7 @@ pub fn signature(bytes: &[u8]) {
         }
         Err(refusal) => assert!(refusal.to_string().len() < 500),
     }
-    let _ = sources().api().verify(Inbound { headers, body: Bytes::new() }, now());
+    let _ = sources().api().verify(&Inbound { headers, ..Inbound::default() }, now());
     if let Ok(secret) = std::str::from_utf8(bytes) {
         let _ = Key::parse(secret);
         let _ = Tokens::default().with(secret);

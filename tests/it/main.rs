@@ -6,7 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{daemon, odoo};
+use support::{daemon, graph, odoo};
 
 mod bad_input;
 mod changes;
@@ -14,6 +14,7 @@ mod check;
 mod commands;
 mod crash;
 mod hostile;
+mod meta;
 mod orders;
 mod plain;
 mod push;

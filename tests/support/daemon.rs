@@ -243,6 +243,12 @@ secret = {{ file = "odoo.secret" }}
         self.get(path).await.expect("an answer")
     }
 
+    /// What `/metrics` shows.
+    pub async fn metrics(&self) -> String {
+        let request = self.http.get(format!("{}/metrics", self.url)).bearer_auth(TOKEN);
+        request.send().await.expect("an answer").text().await.expect("text")
+    }
+
     /// Posts JSON with the API token.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(TOKEN).body(body.to_string());

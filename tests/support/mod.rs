@@ -4,5 +4,6 @@
 #![allow(dead_code)]
 
 pub mod daemon;
+pub mod graph;
 pub mod odoo;
 pub mod proxy;

@@ -11,7 +11,7 @@ use crate::{
 /// Longest identity of a lead or order: together with the source's id it must fit into a reference.
 pub(super) const MAX_EXTERNAL_ID: usize = 180;
 /// Longest name of something that is looked up by it: a tag, a team, a campaign.
-pub(super) const MAX_NAME: usize = 200;
+pub(in crate::sources) const MAX_NAME: usize = 200;
 /// Most tags.
 pub(super) const MAX_TAGS: usize = 50;
 /// Longest text on one line.

@@ -45,7 +45,7 @@ async fn what_is_over_and_old_goes_in_small_steps() {
 
     let (purged, steps) = purge_all(&store, NOW + 1, 0).await;
     // Three pushes and five intakes are done; two deliveries are still needed by a parked and a leased push.
-    assert_eq!(purged, Purged { jobs: 8, bodies: 3, deliveries: 0, changes: 3 });
+    assert_eq!(purged, Purged { jobs: 8, bodies: 3, changes: 3, ..Purged::default() });
     assert!(steps >= 4, "{steps}");
     super::stats::assert_counters(&connect(&folder), &store.stats().await.expect("read"));
     let attempts = connect(&folder).query_row("SELECT count(*) FROM attempt", [], |row| row.get(0));

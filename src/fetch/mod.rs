@@ -1,0 +1,197 @@
+//! Platforms that send only ids: fetching what they announced, and looking for what they did not.
+//!
+//! - [`Fetching`] asks for one lead, with its form, which is kept for a while
+//! - `gate`: when a platform cannot be reached, wants fewer requests or refuses the token, all that is asked of this
+//!   account waits; no attempt of a single lead is burnt, and the first good answer lets everything go on
+//! - `reconcile`: polls the forms, so that what no webhook told of is found too, and counts
+
+mod gate;
+mod reconcile;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::watch;
+use tracing::warn;
+
+use self::gate::Gates;
+use crate::{
+    clock::Clock,
+    domain::PlatformStatus,
+    sources::{FetchError, Found, Platform, Reference, Registry},
+    store::{JobKind, Lane, NewDelivery, NewJob, Store, StoreError},
+    telemetry::Metrics,
+};
+
+/// How long a form is taken to be as it was.
+const FORM_HOLDS_MS: i64 = 24 * 3_600_000;
+
+/// What a fetch job is to fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The source's id.
+    pub source: String,
+    /// The lead.
+    pub reference: Reference,
+}
+
+impl Order {
+    /// The job's key: equal however often and by whatever way the lead is announced.
+    pub fn key(source: &str, lead_id: &str) -> String {
+        format!("{source}:{lead_id}")
+    }
+
+    /// The job.
+    pub fn job(self, lane: Lane, delivery_id: Option<i64>) -> NewJob {
+        let key = Self::key(&self.source, &self.reference.lead_id);
+        NewJob {
+            kind: JobKind::Fetch,
+            lane,
+            summary: format!("lead {key}"),
+            key,
+            record_key: None,
+            payload: serde_json::to_string(&self).unwrap_or_default(),
+            not_before: 0,
+            delivery_id,
+        }
+    }
+}
+
+/// Why there is no lead.
+#[derive(Debug)]
+pub enum NotFetched {
+    /// The account waits, through no fault of this lead, until this time (ms).
+    Waits {
+        /// Until when.
+        until: i64,
+        /// Why.
+        reason: String,
+    },
+    /// Only this lead: what the platform said.
+    Failed(FetchError),
+    /// The store failed.
+    Store(StoreError),
+    /// The source is not there any more, or never asked a platform.
+    NoSource(String),
+}
+
+impl From<StoreError> for NotFetched {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Asks platforms. Cheap to clone.
+#[derive(Clone)]
+pub struct Fetching {
+    store: Store,
+    sources: Arc<Registry>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    gates: Arc<Gates>,
+}
+
+impl Fetching {
+    /// Over these sources.
+    pub fn new(store: Store, sources: Arc<Registry>, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        let accounts = sources.platforms().flat_map(|(source, platform)| {
+            platform.accounts().iter().map(|account| (source.to_owned(), account.clone())).collect::<Vec<_>>()
+        });
+        let gates = Arc::new(Gates::new(accounts.collect()));
+        Self { store, sources, clock, metrics, gates }
+    }
+
+    /// How each platform is, as it changes.
+    pub fn status(&self) -> watch::Receiver<Vec<PlatformStatus>> {
+        self.gates.status()
+    }
+
+    /// Fetches one lead; what comes back is kept like a delivery.
+    pub async fn lead(&self, order: &Order) -> Result<NewDelivery, NotFetched> {
+        let Order { source, reference } = order;
+        let platform = self.sources.get(source).and_then(|source| source.platform()).ok_or_else(|| {
+            NotFetched::NoSource(format!("source `{source}` is not configured; add [sources.{source}] again and retry"))
+        })?;
+        let account = reference.account.as_deref().unwrap_or_default();
+        if let Some((until, reason)) = self.gates.closed(source, account, self.clock.now_ms()) {
+            return Err(NotFetched::Waits { until, reason });
+        }
+        let found = match platform.lead(reference).await {
+            Ok(mut found) => {
+                found.form_id = found.form_id.or_else(|| reference.form_id.clone());
+                found
+            }
+            Err(error) => return Err(self.failed(source, account, error)),
+        };
+        let form = match &found.form_id {
+            Some(form_id) => self.form(source, &*platform, account, form_id).await?,
+            None => None,
+        };
+        let owner = match &reference.account {
+            Some(account) => platform.account(account).await.ok(),
+            None => None,
+        };
+        self.answered(source, account).await?;
+        Ok(self.delivery(source, &found, owner.as_ref(), form.as_ref()))
+    }
+
+    fn delivery(
+        &self,
+        source: &str,
+        found: &Found,
+        account: Option<&crate::sources::Account>,
+        form: Option<&Value>,
+    ) -> NewDelivery {
+        NewDelivery {
+            source: source.to_owned(),
+            key: Found::key(&found.lead_id),
+            received_at: self.clock.now_ms(),
+            content_type: Some("application/json".to_owned()),
+            body: found.delivery(account, form),
+        }
+    }
+
+    /// A form, as it was kept or as the platform has it now. A lead is not held up for want of its form's words: only
+    /// an account that is closed anyway is waited for.
+    async fn form(
+        &self,
+        source: &str,
+        platform: &dyn Platform,
+        account: &str,
+        id: &str,
+    ) -> Result<Option<Value>, NotFetched> {
+        if let Some(kept) = self.store.form(source, id, self.clock.now_ms() - FORM_HOLDS_MS).await? {
+            return Ok(serde_json::from_str(&kept).ok());
+        }
+        match platform.form(Some(account).filter(|account| !account.is_empty()), id).await {
+            Ok(form) => {
+                self.store.put_form(source, id, form.to_string()).await?;
+                Ok(Some(form))
+            }
+            Err(error @ (FetchError::Unreachable(_) | FetchError::Limited { .. })) => {
+                Err(self.failed(source, account, error))
+            }
+            Err(error) => {
+                warn!(source, form = id, %error, "the words of a form cannot be read; its answers show its keys");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Notes what the platform said, and whether others have to wait for it too.
+    fn failed(&self, source: &str, account: &str, error: FetchError) -> NotFetched {
+        match self.gates.failed(source, account, &error, self.clock.now()) {
+            Some(until) => NotFetched::Waits { until, reason: error.to_string() },
+            None => NotFetched::Failed(error),
+        }
+    }
+
+    /// Notes that it answers; what waited for that need not wait any longer.
+    async fn answered(&self, source: &str, account: &str) -> Result<(), StoreError> {
+        if self.gates.answered(source, account, self.clock.now()) {
+            self.store.fetch_now(source).await?;
+        }
+        Ok(())
+    }
+}

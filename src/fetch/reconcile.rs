@@ -1,0 +1,178 @@
+//! Looks through the forms for what no webhook told of.
+//!
+//! What a platform lists is kept under the same key as what was fetched, so nothing comes twice. Each form has a cursor:
+//! the start of its last complete pass. A pass looks back two hours behind it, as leads may appear late, and once a day
+//! over the whole time of `backfill`; after an outage, as far as the outage was long. What is older than a day when it
+//! is found is brought in silently.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Fetching, NotFetched, Order};
+use crate::{
+    sources::{Found, Platform},
+    store::{Lane, Listed, StoreError},
+};
+
+const OVERLAP: TimeDelta = TimeDelta::hours(2);
+const WHOLE_EVERY: TimeDelta = TimeDelta::hours(24);
+/// Leads that are older when they are found come in silently.
+const LIVE: TimeDelta = TimeDelta::hours(24);
+/// How soon a pass that was cut short is tried again, at least.
+const AGAIN: Duration = Duration::from_secs(5);
+
+impl Fetching {
+    /// Looks through all platforms, until `cancel`.
+    pub async fn reconcile(&self, cancel: &CancellationToken) {
+        let all = self.sources.platforms().flat_map(|(source, platform)| {
+            let accounts = platform.accounts().to_vec();
+            accounts.into_iter().map(move |account| (source.to_owned(), account, platform.clone()))
+        });
+        let each = all.map(async |(source, account, platform)| {
+            loop {
+                let wait = tokio::select! {
+                    () = cancel.cancelled() => return,
+                    wait = self.pass(&source, &account, &*platform) => wait,
+                };
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        });
+        futures_util::future::join_all(each).await;
+        cancel.cancelled().await;
+    }
+
+    /// One pass over one account. Returns how long to wait for the next.
+    async fn pass(&self, source: &str, account: &str, platform: &dyn Platform) -> Duration {
+        let now = self.clock.now_ms();
+        let until = match self.gates.closed(source, account, now) {
+            Some((until, _)) => until,
+            None => match self.look_through(source, account, platform).await {
+                Ok(found) => {
+                    info!(source, account, found, "compared with the platform");
+                    self.gates.reconciled(source, account, self.clock.now());
+                    return platform.poll_interval();
+                }
+                Err(NotFetched::Waits { until, .. }) => until,
+                Err(NotFetched::Failed(error)) => {
+                    warn!(source, account, %error, "the platform's leads could not be compared");
+                    return platform.poll_interval();
+                }
+                Err(NotFetched::Store(error)) => {
+                    warn!(source, account, %error, "the platform's leads could not be compared");
+                    now
+                }
+                Err(NotFetched::NoSource(_)) => return platform.poll_interval(),
+            },
+        };
+        Duration::from_millis(u64::try_from(until - now).unwrap_or(0)).clamp(AGAIN, platform.poll_interval().max(AGAIN))
+    }
+
+    /// Returns how many leads nobody had told of.
+    async fn look_through(&self, source: &str, account: &str, platform: &dyn Platform) -> Result<usize, NotFetched> {
+        let failed = |error| self.failed(source, account, error);
+        let setting = platform.setting(account).await.map_err(failed)?;
+        self.gates.setting(source, account, setting, self.clock.now());
+        let forms = platform.forms(account).await.map_err(failed)?;
+        self.answered(source, account).await?;
+        let mut found = 0;
+        for (id, form) in forms {
+            self.store.put_form(source, &id, form.to_string()).await?;
+            if form.get("leads_count").and_then(Value::as_u64) != Some(0) {
+                found += self.look_through_form(source, account, platform, &id, &form).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn look_through_form(
+        &self,
+        source: &str,
+        account: &str,
+        platform: &dyn Platform,
+        form_id: &str,
+        form: &Value,
+    ) -> Result<usize, NotFetched> {
+        let began = self.clock.now();
+        let (cursor, whole) = (format!("reconcile.{source}.{form_id}"), format!("reconcile.{source}.{form_id}.whole"));
+        let (last, last_whole) = (self.time(&cursor).await?, self.time(&whole).await?);
+        let backfill = TimeDelta::from_std(platform.backfill()).unwrap_or(TimeDelta::days(7));
+        let is_whole = last_whole.is_none_or(|last| began - last >= WHOLE_EVERY || last > began);
+        let since = since(began, last, is_whole, backfill);
+        let owner = platform.account(account).await.ok();
+        let (mut found, mut after) = (0, None);
+        loop {
+            let page = platform.leads(account, form_id, since, after.as_deref()).await;
+            let page = page.map_err(|error| self.failed(source, account, error))?;
+            let leads: Vec<_> = page
+                .leads
+                .into_iter()
+                .map(|lead| {
+                    let lead = Found { form_id: lead.form_id.or_else(|| Some(form_id.to_owned())), ..lead };
+                    let created_at = lead.created_at.unwrap_or(began);
+                    Listed {
+                        form_id: form_id.to_owned(),
+                        created_at: created_at.timestamp_millis(),
+                        fetch_key: Order::key(source, &lead.lead_id),
+                        delivery: self.delivery(source, &lead, owner.as_ref(), Some(form)),
+                        lane: if began - created_at > LIVE { Lane::Backfill } else { Lane::Live },
+                        lead_id: lead.lead_id,
+                    }
+                })
+                .collect();
+            let new = self.store.accept_listed(leads).await?;
+            if new > 0 {
+                info!(source, form = form_id, leads = new, "found leads that no webhook told of");
+                self.metrics.fetched(source, "found", u64::try_from(new).unwrap_or(u64::MAX));
+            }
+            found += new;
+            let at = page.next;
+            if at.is_none() || at == after {
+                break;
+            }
+            after = at;
+        }
+        let began = began.timestamp_millis().to_string();
+        if is_whole {
+            self.store.meta_set(&whole, &began).await?;
+        }
+        self.store.meta_set(&cursor, &began).await?;
+        Ok(found)
+    }
+
+    async fn time(&self, key: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let text = self.store.meta_get(key).await?;
+        Ok(text.and_then(|text| DateTime::from_timestamp_millis(text.parse().ok()?)))
+    }
+}
+
+/// From when on leads are asked for: never later than the last pass, however long ago that was.
+fn since(now: DateTime<Utc>, cursor: Option<DateTime<Utc>>, is_whole: bool, backfill: TimeDelta) -> DateTime<Utc> {
+    match cursor.filter(|cursor| *cursor <= now).map(|cursor| cursor - OVERLAP) {
+        Some(last) if is_whole => last.min(now - backfill),
+        Some(last) => last,
+        None => now - backfill,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_looks_back_far_enough() {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
+        let (week, ago) = (TimeDelta::days(7), |hours| now - TimeDelta::hours(hours));
+        assert_eq!(since(now, None, true, week), now - week);
+        assert_eq!(since(now, Some(ago(1)), false, week), ago(3));
+        assert_eq!(since(now, Some(ago(1)), true, week), now - week);
+        assert_eq!(since(now, Some(ago(500)), true, week), ago(502), "an outage was longer");
+        assert_eq!(since(now, Some(now + TimeDelta::days(1)), false, week), now - week, "the clock was ahead");
+    }
+}

@@ -1,0 +1,273 @@
+//! Pages, their forms and their leads, by the Graph API.
+//!
+//! The configured token is best that of a system user, which does not expire; each page's own token is asked for with it.
+//! After a refusal both are forgotten: the secret is read again, so that a new token is used as soon as it is there.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::{
+    super::platform::{Account, FetchError, Found, FoundPage, Platform, Reference, Setting},
+    graph::Graph,
+    lead::time_of,
+    webhook::is_id,
+};
+use crate::secret::SecretRef;
+
+/// What is asked of a lead.
+const LEAD: &str = "id,created_time,ad_id,ad_name,adset_id,adset_name,campaign_id,campaign_name,form_id,field_data,\
+                    custom_disclaimer_responses,is_organic,platform,partner_name";
+const FORM: &str = "id,name,status,locale,questions";
+const FORMS: &str = "id,name,status,locale,questions,leads_count";
+const PAGE_SIZE: &str = "100";
+/// More pages of a list than there can be.
+const MAX_PAGES: usize = 1_000;
+/// What the token needs.
+const SCOPES: [&str; 4] = ["leads_retrieval", "pages_manage_metadata", "pages_show_list", "pages_read_engagement"];
+
+/// What [`Pages`] is made of.
+pub(super) struct Options {
+    pub graph: Graph,
+    pub app_id: String,
+    pub app_token: SecretString,
+    pub place: SecretRef,
+    pub token: SecretString,
+    pub pages: Vec<String>,
+    pub poll_interval: Duration,
+    pub backfill: Duration,
+}
+
+/// The pages that one token can read.
+pub(super) struct Pages {
+    options: Options,
+    tokens: Mutex<Tokens>,
+}
+
+struct Tokens {
+    /// The configured one; `None` after it was refused.
+    own: Option<SecretString>,
+    pages: HashMap<String, Page>,
+}
+
+#[derive(Clone)]
+struct Page {
+    name: Option<String>,
+    token: SecretString,
+}
+
+impl Pages {
+    pub(super) fn new(options: Options) -> Self {
+        let tokens = Tokens { own: Some(options.token.clone()), pages: HashMap::new() };
+        Self { options, tokens: Mutex::new(tokens) }
+    }
+
+    fn tokens(&self) -> std::sync::MutexGuard<'_, Tokens> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The configured token, read again if the last one was refused.
+    async fn own_token(&self) -> Result<SecretString, FetchError> {
+        let known = self.tokens().own.clone();
+        if let Some(token) = known {
+            return Ok(token);
+        }
+        let place = self.options.place.clone();
+        let read = tokio::task::spawn_blocking(move || place.read()).await;
+        let token = read.map_err(|error| FetchError::Failed(error.to_string()))?.map_err(|error| {
+            FetchError::Denied { detail: format!("the token cannot be read: {}", error.problem), hint: error.hint }
+        })?;
+        self.tokens().own = Some(token.clone());
+        Ok(token)
+    }
+
+    /// A page with its own token.
+    async fn page(&self, id: &str) -> Result<Page, FetchError> {
+        let known = self.tokens().pages.get(id).cloned();
+        if let Some(page) = known {
+            return Ok(page);
+        }
+        let own = self.own_token().await?;
+        let answer = self.get_with(&own, checked(id)?, &[("fields", "name,access_token")]).await?;
+        let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
+        let page = Page { name: text("name"), token: text("access_token").map_or(own, SecretString::from) };
+        self.tokens().pages.insert(id.to_owned(), page.clone());
+        Ok(page)
+    }
+
+    /// Asks with the token of a page, or with the configured one where the page is not known.
+    async fn get(&self, page: Option<&str>, path: &str, parameters: &[(&str, &str)]) -> Result<Value, FetchError> {
+        let token = match page {
+            Some(page) => self.page(page).await?.token,
+            None => self.own_token().await?,
+        };
+        self.get_with(&token, path, parameters).await
+    }
+
+    async fn get_with(
+        &self,
+        token: &SecretString,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, FetchError> {
+        let answer = self.options.graph.get(path, parameters, token).await;
+        if matches!(answer, Err(FetchError::Denied { .. })) {
+            let mut tokens = self.tokens();
+            tokens.own = None;
+            tokens.pages.clear();
+        }
+        answer
+    }
+
+    /// All of a list that comes in pages.
+    async fn list(&self, page: &str, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<Value>, FetchError> {
+        let mut items = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let cursor = after.iter().map(|after| ("after", after.as_str()));
+            let parameters: Vec<_> = parameters.iter().copied().chain(cursor).collect();
+            let answer = self.get(Some(page), path, &parameters).await?;
+            items.extend(data(&answer)?.iter().cloned());
+            after = next(&answer);
+            if after.is_none() {
+                return Ok(items);
+            }
+        }
+        Err(FetchError::Failed("its list does not end".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Platform for Pages {
+    fn accounts(&self) -> &[String] {
+        &self.options.pages
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.options.poll_interval
+    }
+
+    fn backfill(&self) -> Duration {
+        self.options.backfill
+    }
+
+    async fn lead(&self, reference: &Reference) -> Result<Found, FetchError> {
+        let id = checked(&reference.lead_id)?;
+        let answer = self.get(reference.account.as_deref(), id, &[("fields", LEAD)]).await?;
+        found(answer).ok_or_else(|| FetchError::Failed("its answer is not a lead".to_owned()))
+    }
+
+    async fn account(&self, id: &str) -> Result<Account, FetchError> {
+        Ok(Account { id: id.to_owned(), name: self.page(id).await?.name })
+    }
+
+    async fn form(&self, account: Option<&str>, id: &str) -> Result<Value, FetchError> {
+        self.get(account, checked(id)?, &[("fields", FORM)]).await
+    }
+
+    async fn forms(&self, account: &str) -> Result<Vec<(String, Value)>, FetchError> {
+        let path = format!("{}/leadgen_forms", checked(account)?);
+        let forms = self.list(account, &path, &[("fields", FORMS), ("limit", PAGE_SIZE)]).await?;
+        Ok(forms.into_iter().filter_map(|form| Some((id_of(&form, "id")?, form))).collect())
+    }
+
+    async fn leads(
+        &self,
+        account: &str,
+        form: &str,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<FoundPage, FetchError> {
+        let filter = json!([{"field": "time_created", "operator": "GREATER_THAN", "value": since.timestamp() - 1}]);
+        let (filter, path) = (filter.to_string(), format!("{}/leads", checked(form)?));
+        let parameters = [("fields", LEAD), ("limit", PAGE_SIZE), ("filtering", filter.as_str())];
+        let cursor = after.map(|after| ("after", after));
+        let parameters: Vec<_> = parameters.into_iter().chain(cursor).collect();
+        let answer = self.get(Some(account), &path, &parameters).await?;
+        let leads = data(&answer)?.iter().cloned().filter_map(found).collect();
+        Ok(FoundPage { leads, next: next(&answer) })
+    }
+
+    async fn setting(&self, account: &str) -> Result<Setting, FetchError> {
+        let mut setting = Setting::default();
+        let own = self.own_token().await?;
+        let parameters = [("input_token", own.expose_secret())];
+        let answer = self.get_with(&self.options.app_token, "debug_token", &parameters).await?;
+        let about = answer.get("data").unwrap_or(&Value::Null);
+        if about.get("is_valid") == Some(&Value::Bool(false)) {
+            let mut tokens = self.tokens();
+            tokens.own = None;
+            tokens.pages.clear();
+            let words = about.pointer("/error/message").and_then(Value::as_str).unwrap_or("the token is not valid");
+            return Err(FetchError::Denied {
+                detail: words.to_owned(),
+                hint: "make a new token for the system user and put it where `token` of this source points to"
+                    .to_owned(),
+            });
+        }
+        // 0 is never.
+        let ends = |key: &str| about.get(key).and_then(Value::as_i64).filter(|seconds| *seconds > 0);
+        let ends = [ends("expires_at"), ends("data_access_expires_at")].into_iter().flatten().min();
+        setting.token_expires_at = ends.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        if let Some(scopes) = about.get("scopes").and_then(Value::as_array) {
+            let has = |scope: &&str| scopes.iter().any(|known| known.as_str() == Some(scope));
+            let missing: Vec<_> = SCOPES.into_iter().filter(|scope| !has(scope)).collect();
+            if !missing.is_empty() {
+                setting.warnings.push(format!("the token has no {}: make one with them", missing.join(", ")));
+            }
+        }
+        let path = format!("{}/subscribed_apps", checked(account)?);
+        let apps = self.list(account, &path, &[]).await?;
+        let is_leadgen = |app: &Value| {
+            let fields = app.get("subscribed_fields").and_then(Value::as_array);
+            fields.is_none_or(|fields| fields.iter().any(|field| field.as_str() == Some("leadgen")))
+        };
+        let ours = |app: &Value| id_of(app, "id").as_ref() == Some(&self.options.app_id) && is_leadgen(app);
+        if !apps.iter().any(ours) {
+            setting.warnings.push(format!(
+                "page {account} does not send its leads to this app, so they come only by polling: \
+                 POST /{account}/subscribed_apps?subscribed_fields=leadgen with the page's token"
+            ));
+        }
+        Ok(setting)
+    }
+}
+
+/// An id that may be part of an address.
+fn checked(id: &str) -> Result<&str, FetchError> {
+    is_id(id).then_some(id).ok_or_else(|| FetchError::Refused("this is not an id of Meta".to_owned()))
+}
+
+/// An id, which is sometimes a number.
+fn id_of(value: &Value, key: &str) -> Option<String> {
+    let id = match value.get(key)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    is_id(&id).then_some(id)
+}
+
+fn found(body: Value) -> Option<Found> {
+    let time = body.get("created_time").and_then(|time| time.as_str().map(str::to_owned).or(Some(time.to_string())));
+    let created_at = time.and_then(|time| time_of(&time)?.parse().ok());
+    Some(Found { lead_id: id_of(&body, "id")?, form_id: id_of(&body, "form_id"), created_at, body })
+}
+
+fn data(answer: &Value) -> Result<&Vec<Value>, FetchError> {
+    let list = answer.get("data").and_then(Value::as_array);
+    list.ok_or_else(|| FetchError::Failed("its answer is not a list".to_owned()))
+}
+
+/// Where the next part starts. The URL that comes with it holds the token and is not used.
+fn next(answer: &Value) -> Option<String> {
+    answer.pointer("/paging/next")?;
+    answer.pointer("/paging/cursors/after").and_then(Value::as_str).map(str::to_owned)
+}

@@ -1,0 +1,209 @@
+//! Kind `meta`: Lead Ads of Facebook and Instagram.
+//!
+//! A webhook holds ids only (`webhook`); the lead, its form and what is missing are asked for by the Graph API (`graph`,
+//! `account`). What was fetched comes back here to be parsed like any other body (`lead`).
+
+mod account;
+mod graph;
+mod lead;
+mod webhook;
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Response, StatusCode};
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use self::{account::Pages, graph::Graph};
+use super::{
+    Content, Ended, Inbound, ParseError, Parsed, Platform, Refusal, Setup, Source, Verified,
+    defaults::Defaults,
+    hex::{self, HexKey},
+    json::{self, Node, Notes},
+};
+use crate::{
+    config::{
+        DAY, MINUTE, Reader, SECOND,
+        expect::{Expect, duration, list, one_or_more, secret, string, url},
+    },
+    domain::Draft,
+    secret::{SecretError, SecretRef},
+};
+
+const SIGNATURE: &str = "x-hub-signature-256";
+/// Longest challenge that is sent back.
+const MAX_CHALLENGE: usize = 256;
+/// The version of the Graph API that this was written for.
+const VERSION: &str = "v26.0";
+const GRAPH: &str = "https://graph.facebook.com";
+
+/// Reads the section.
+pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
+    let app_id = section.required("app_id", id().example("\"1234567890\""));
+    let app_secrets = section.required("app_secret", one_or_more(secret()));
+    let verify_token = section.required("verify_token", secret());
+    let token = section.required("token", secret());
+    let pages = section.required("pages", list(id()).example("[\"102030405060708\"]"));
+    let version = section.or("version", version(), VERSION.to_owned());
+    let graph = Url::parse(GRAPH).ok().map(|graph| section.or("graph", url(), graph));
+    let poll_interval = section.or("poll_interval", duration(SECOND..=DAY), 15 * MINUTE);
+    if poll_interval < 5 * MINUTE {
+        let hint = "use at least 5m: a page with few leads has a small budget of requests, and webhooks come at once";
+        section.warning("poll_interval", "may use up the budget of requests", Some(hint.to_owned()));
+    }
+    let backfill = section.or("backfill", duration(DAY..=90 * DAY), 7 * DAY);
+    let defaults = Defaults::read(section.table("defaults"));
+    Some(Box::new(Spec {
+        app_id: app_id?,
+        app_secrets: app_secrets?,
+        verify_token: verify_token?,
+        token: token?,
+        pages: pages?,
+        version,
+        graph: graph?,
+        poll_interval,
+        backfill,
+        defaults,
+    }))
+}
+
+/// An id of Meta.
+fn id() -> Expect<String> {
+    string()
+        .example("\"102030405060708\"")
+        .try_map(|id| webhook::is_id(&id).then_some(id).ok_or("is not an id of digits"))
+}
+
+fn version() -> Expect<String> {
+    string().example("\"v26.0\"").try_map(|version: String| {
+        let number = version.strip_prefix('v').and_then(|number| number.split_once('.'));
+        let digits = |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let good = number.is_some_and(|(major, minor)| digits(major) && digits(minor));
+        good.then_some(version).ok_or("is not a version such as `v26.0`")
+    })
+}
+
+#[derive(Debug)]
+struct Spec {
+    app_id: String,
+    app_secrets: Vec<SecretRef>,
+    verify_token: SecretRef,
+    token: SecretRef,
+    pages: Vec<String>,
+    version: String,
+    graph: Url,
+    poll_interval: Duration,
+    backfill: Duration,
+    defaults: Defaults,
+}
+
+impl Setup for Spec {
+    fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        let app_secrets = self.app_secrets.iter().map(|secret| ("app_secret", secret));
+        app_secrets.chain([("verify_token", &self.verify_token), ("token", &self.token)]).collect()
+    }
+
+    fn open(&self) -> Result<Box<dyn Source>, SecretError> {
+        // The first is the app's own; the others are those of before, or of its Instagram login.
+        let current = self.app_secrets[0].read()?;
+        let graph = Graph::new(&self.graph, &self.version, HexKey::new(&current)?);
+        let app_token = format!("{}|{}", self.app_id, current.expose_secret());
+        let pages = Pages::new(account::Options {
+            graph,
+            app_id: self.app_id.clone(),
+            app_token: app_token.into(),
+            place: self.token.clone(),
+            token: self.token.read()?,
+            pages: self.pages.clone(),
+            poll_interval: self.poll_interval,
+            backfill: self.backfill,
+        });
+        Ok(Box::new(Meta {
+            keys: HexKey::open(&self.app_secrets)?,
+            verify_token: HexKey::new(&self.verify_token.read()?)?,
+            pages: Arc::new(pages),
+            defaults: self.defaults.clone(),
+        }))
+    }
+}
+
+struct Meta {
+    keys: Vec<HexKey>,
+    verify_token: HexKey,
+    pages: Arc<Pages>,
+    defaults: Defaults,
+}
+
+impl Source for Meta {
+    fn verify(&self, request: &Inbound, _: DateTime<Utc>) -> Result<Verified, Refusal> {
+        let mut headers = request.headers.get_all(SIGNATURE).iter();
+        let (header, None) = (headers.next().ok_or(Refusal::MissingHeader(SIGNATURE))?, headers.next()) else {
+            return Err(Refusal::BadHeader { header: SIGNATURE, detail: "it is there twice".to_owned() });
+        };
+        let Some(code) = header.to_str().ok().and_then(|value| value.strip_prefix("sha256=")) else {
+            return Err(Refusal::BadHeader { header: SIGNATURE, detail: "expected `sha256=` and a code".to_owned() });
+        };
+        if !self.keys.iter().any(|key| key.fits(&request.body, code)) {
+            return Err(Refusal::BadSignature);
+        }
+        // Meta sends no id. What it sends again is equal; what it puts together anew is recognised lead by lead.
+        let digest = Sha256::digest(&request.body);
+        Ok(Verified { key: format!("body:{}", hex::text(&digest[..16])), body: request.body.clone() })
+    }
+
+    fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
+        let notes = Notes::default();
+        let body = json::parse(body, &notes)?;
+        let root = Node::root(&body, &notes);
+        let content = match root.below("/lead") {
+            Some(answer) => {
+                let mut draft = Draft::Lead(lead::read(&root, &answer)?);
+                self.defaults.fill(&mut draft);
+                Content::Drafts(vec![draft])
+            }
+            None => Content::References(webhook::read(&root)?),
+        };
+        Ok(Parsed { content, warnings: notes.into_list() })
+    }
+
+    fn handshake(&self, request: &Inbound) -> Option<Result<Response<String>, Refusal>> {
+        Some(self.challenge(request))
+    }
+
+    /// Meta takes anything but 200 for a failure, and ends the subscription after an hour of them.
+    fn answer(&self, _: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {
+        match ended {
+            Ended::Accepted | Ended::NotUnderstood(_) => Some(Response::new("{}".to_owned())),
+            Ended::Refused(_) => None,
+        }
+    }
+
+    fn platform(&self) -> Option<Arc<dyn Platform>> {
+        Some(Arc::clone(&self.pages) as Arc<dyn Platform>)
+    }
+}
+
+impl Meta {
+    /// `hub.mode=subscribe&hub.verify_token=…&hub.challenge=…`
+    fn challenge(&self, request: &Inbound) -> Result<Response<String>, Refusal> {
+        let parameter = |name| request.parameter(name).unwrap_or_default();
+        let refused = Refusal::BadKey { place: "URL" };
+        // Codes of the same message are equal if their keys are; comparing them takes the same time for all.
+        let given = HexKey::new(&parameter("hub.verify_token").into_owned().into()).map_err(|_| refused.clone())?;
+        if !self.verify_token.fits(b"", &given.code(b"")) || parameter("hub.mode") != "subscribe" {
+            return Err(refused);
+        }
+        let challenge: String = parameter("hub.challenge").chars().take(MAX_CHALLENGE).collect();
+        let response = Response::builder()
+            .status(StatusCode::OK)
+            .header(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")
+            .header(http::header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .body(challenge);
+        response.map_err(|_| refused)
+    }
+}
+
+#[cfg(test)]
+mod tests;

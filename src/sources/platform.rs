@@ -1,0 +1,133 @@
+//! Platforms that send only ids: what they are asked for, and how that can fail.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// A lead that a platform has for us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Its id there.
+    pub lead_id: String,
+    /// The account that it belongs to, such as a page.
+    pub account: Option<String>,
+    /// Its form.
+    pub form_id: Option<String>,
+}
+
+/// A lead as the platform answered it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Its id there.
+    pub lead_id: String,
+    /// Its form.
+    pub form_id: Option<String>,
+    /// When it was made.
+    pub created_at: Option<DateTime<Utc>>,
+    /// The answer.
+    pub body: Value,
+}
+
+impl Found {
+    /// The body under which it is kept, which its source can parse.
+    pub fn delivery(&self, account: Option<&Account>, form: Option<&Value>) -> Vec<u8> {
+        json!({"lead": self.body, "form": form, "account": account}).to_string().into_bytes()
+    }
+
+    /// The key under which it is kept, however it was found.
+    pub fn key(lead_id: &str) -> String {
+        format!("lead:{lead_id}")
+    }
+}
+
+/// An account, such as a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// A part of a list of leads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundPage {
+    /// The leads.
+    pub leads: Vec<Found>,
+    /// Where the next part starts; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// How the way to a platform is set up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Setting {
+    /// When the token ends; `None` if it does not, or the platform does not say.
+    pub token_expires_at: Option<DateTime<Utc>>,
+    /// What is not right, with what to do.
+    pub warnings: Vec<String>,
+}
+
+/// Asks a platform.
+#[async_trait]
+pub trait Platform: Send + Sync {
+    /// The accounts whose forms are looked through.
+    fn accounts(&self) -> &[String];
+    /// How often that is done.
+    fn poll_interval(&self) -> Duration;
+    /// How far back.
+    fn backfill(&self) -> Duration;
+    /// One lead.
+    async fn lead(&self, reference: &Reference) -> Result<Found, FetchError>;
+    /// The account by its id.
+    async fn account(&self, id: &str) -> Result<Account, FetchError>;
+    /// One form.
+    async fn form(&self, account: Option<&str>, id: &str) -> Result<Value, FetchError>;
+    /// All forms of an account, each with its id.
+    async fn forms(&self, account: &str) -> Result<Vec<(String, Value)>, FetchError>;
+    /// Leads of a form that are not older than `since`.
+    async fn leads(
+        &self,
+        account: &str,
+        form: &str,
+        since: DateTime<Utc>,
+        after: Option<&str>,
+    ) -> Result<FoundPage, FetchError>;
+    /// How the way to this account is set up.
+    async fn setting(&self, account: &str) -> Result<Setting, FetchError>;
+}
+
+/// Why a platform gave no answer that is of use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// It cannot be reached, or is down as a whole.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// It wants fewer requests.
+    #[error("wants fewer requests: {detail}")]
+    Limited {
+        /// Its words.
+        detail: String,
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// The token or a permission: nothing can be fetched until a person has done something.
+    #[error("refuses: {detail}")]
+    Denied {
+        /// Its words.
+        detail: String,
+        /// What to do.
+        hint: String,
+    },
+    /// What was asked for is not there, or not yet, or may not be seen.
+    #[error("does not have it: {0}")]
+    Missing(String),
+    /// Only this request failed; again later.
+    #[error("failed: {0}")]
+    Failed(String),
+    /// This request will never do.
+    #[error("refuses this request: {0}")]
+    Refused(String),
+}

@@ -1,0 +1,222 @@
+//! What is kept of platforms that send only ids: their forms, and the leads that they list.
+
+use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
+
+use super::{JobKind, Lane, NewDelivery, Store, StoreError, deliveries, jobs, queries};
+
+/// A lead that a platform listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id there.
+    pub lead_id: String,
+    /// Its form.
+    pub form_id: String,
+    /// When it was made, by the platform's clock (ms).
+    pub created_at: i64,
+    /// The key of the job that would fetch it.
+    pub fetch_key: String,
+    /// All of it, as fetching it would bring it.
+    pub delivery: NewDelivery,
+    /// The lane of its intake, if nothing is known of it.
+    pub lane: Lane,
+}
+
+/// One form on one day: the platform's count and Odoo's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FormCount {
+    /// The source's id.
+    pub source: String,
+    /// The form's id.
+    pub form_id: String,
+    /// Its name, if it is known.
+    pub form: Option<String>,
+    /// `YYYY-MM-DD`, UTC.
+    pub day: String,
+    /// Leads that the platform lists.
+    pub platform: u64,
+    /// Those of them that Odoo has acknowledged.
+    pub odoo: u64,
+}
+
+impl Store {
+    /// What a form is, as JSON, unless it was fetched before `after` (ms).
+    pub async fn form(&self, source: &str, id: &str, after: i64) -> Result<Option<String>, StoreError> {
+        let (source, id) = (source.to_owned(), id.to_owned());
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(queries::FORM_GET)?;
+            Ok(query.query_row(params![source, id, after], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
+    /// Keeps what a form is.
+    pub async fn put_form(&self, source: &str, id: &str, body: String) -> Result<(), StoreError> {
+        let (source, id, now) = (source.to_owned(), id.to_owned(), self.now());
+        self.write(move |connection| {
+            connection.prepare_cached(queries::FORM_PUT)?.execute(params![source, id, body, now])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps what a platform listed, and takes in what nobody had told of. Returns how many those were.
+    pub async fn accept_listed(&self, leads: Vec<Listed>) -> Result<usize, StoreError> {
+        let (limit, now) = (self.0.max_queued_jobs, self.now());
+        let new = self
+            .write(move |connection| {
+                if jobs::open_count(connection)? >= limit {
+                    return Err(StoreError::QueueFull { limit });
+                }
+                let mut new = 0;
+                for lead in leads {
+                    let source = &lead.delivery.source;
+                    connection.prepare_cached(queries::LISTED_INSERT)?.execute(params![
+                        source,
+                        lead.lead_id,
+                        lead.form_id,
+                        lead.created_at
+                    ])?;
+                    connection.prepare_cached(queries::JOB_FETCHED)?.execute(params![lead.fetch_key, now])?;
+                    new += usize::from(deliveries::keep_fetched(connection, lead.delivery, lead.lane, now)?);
+                }
+                Ok(new)
+            })
+            .await?;
+        self.0.wake.wake(JobKind::Intake);
+        Ok(new)
+    }
+
+    /// Lets what waited for a source be fetched now.
+    pub async fn fetch_now(&self, source: &str) -> Result<(), StoreError> {
+        let (source, now) = (source.to_owned(), self.now());
+        self.write(move |connection| {
+            connection.prepare_cached(queries::JOB_DUE_NOW)?.execute(params![source, now])?;
+            Ok(())
+        })
+        .await?;
+        self.0.wake.wake(JobKind::Fetch);
+        Ok(())
+    }
+
+    /// What platforms listed since `after` (ms), and what Odoo has of it.
+    pub async fn form_counts(&self, after: i64) -> Result<Vec<FormCount>, StoreError> {
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(queries::LISTED_COUNTS)?;
+            let counts = query.query_map([after], |row| {
+                Ok(FormCount {
+                    source: row.get(0)?,
+                    form_id: row.get(1)?,
+                    form: row.get(2)?,
+                    day: row.get(3)?,
+                    platform: row.get::<_, i64>(4)?.unsigned_abs(),
+                    odoo: row.get::<_, i64>(5)?.unsigned_abs(),
+                })
+            })?;
+            Ok(counts.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{JobState, NewJob, Outcome, testing::*},
+        *,
+    };
+
+    fn fetched(id: &str) -> NewDelivery {
+        delivery("meta", &format!("lead:{id}"))
+    }
+
+    fn listed(id: &str) -> Listed {
+        Listed {
+            lead_id: id.to_owned(),
+            form_id: "f1".to_owned(),
+            created_at: NOW - 1,
+            fetch_key: format!("meta:{id}"),
+            delivery: fetched(id),
+            lane: Lane::Live,
+        }
+    }
+
+    fn fetch(id: &str) -> NewJob {
+        NewJob { kind: JobKind::Fetch, ..push(&format!("meta:{id}")) }
+    }
+
+    #[tokio::test]
+    async fn what_was_fetched_is_kept_once_with_its_intake() {
+        let (_folder, store) = store().await;
+        queue(&store, vec![fetch("1"), fetch("2")]).await;
+        let jobs = claim(&store, JobKind::Fetch).await;
+        assert_eq!(keys(&jobs), ["meta:1", "meta:2"]);
+        // The platform lists one of them at the same time.
+        assert_eq!(store.accept_listed(vec![listed("1")]).await, Ok(1));
+        for (job, id) in jobs.iter().zip(["1", "2"]) {
+            let outcome = Outcome::Fetched { delivery: fetched(id), lane: Lane::Backfill };
+            assert_eq!(finish(&store, job, outcome).await, 1);
+        }
+        let intakes = claim(&store, JobKind::Intake).await;
+        assert_eq!(intakes.iter().map(|job| job.lane).collect::<Vec<_>>(), [Lane::Live, Lane::Backfill]);
+        assert_eq!(store.accept_listed(vec![listed("1"), listed("2")]).await, Ok(0), "all of it is known");
+    }
+
+    #[tokio::test]
+    async fn a_listed_lead_need_not_be_fetched() {
+        let (_folder, store) = store().await;
+        queue(&store, vec![fetch("1"), fetch("2")]).await;
+        let jobs = claim(&store, JobKind::Fetch).await;
+        assert_eq!(finish(&store, &jobs[0], park()).await, 1);
+        let later = Outcome::Release { not_before: NOW + 60_000, reason: "waiting".to_owned() };
+        assert_eq!(finish(&store, &jobs[1], later).await, 1);
+        assert_eq!(store.accept_listed(vec![listed("1"), listed("2"), listed("3")]).await, Ok(3));
+        let filter = JobFilter { kind: Some(JobKind::Fetch), ..JobFilter::default() };
+        let jobs = store.list_jobs(filter).await.expect("listed");
+        assert!(jobs.iter().all(|job| job.state == JobState::Done && job.error.is_none()), "{jobs:?}");
+    }
+
+    #[tokio::test]
+    async fn what_waited_is_fetched_at_once_when_the_platform_answers() {
+        let (_folder, store) = store().await;
+        queue(&store, vec![fetch("1"), fetch("2"), fetch("3")]).await;
+        let jobs = claim(&store, JobKind::Fetch).await;
+        let (not_before, error) = (NOW + 60_000, "no".to_owned());
+        assert_eq!(finish(&store, &jobs[0], Outcome::Release { not_before, reason: error.clone() }).await, 1);
+        assert_eq!(finish(&store, &jobs[1], Outcome::Retry { not_before, error: error.clone() }).await, 1);
+        assert_eq!(finish(&store, &jobs[2], Outcome::Release { not_before, reason: error }).await, 1);
+        store.fetch_now("met").await.expect("written");
+        assert_eq!(claim(&store, JobKind::Fetch).await, []);
+        store.fetch_now("meta").await.expect("written");
+        // What failed by itself keeps its own time.
+        assert_eq!(keys(&claim(&store, JobKind::Fetch).await), ["meta:1", "meta:3"]);
+    }
+
+    #[tokio::test]
+    async fn a_form_is_kept_for_its_time() {
+        let (_folder, store) = store().await;
+        assert_eq!(store.form("meta", "f1", 0).await, Ok(None));
+        store.put_form("meta", "f1", "{\"name\":\"old\"}".to_owned()).await.expect("written");
+        store.put_form("meta", "f1", "{\"name\":\"new\"}".to_owned()).await.expect("written");
+        assert_eq!(store.form("meta", "f1", NOW - 1).await, Ok(Some("{\"name\":\"new\"}".to_owned())));
+        assert_eq!(store.form("meta", "f1", NOW).await, Ok(None));
+        assert_eq!(store.form("other", "f1", 0).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn platform_and_odoo_are_counted_per_form_and_day() {
+        let (_folder, store) = store().await;
+        store.put_form("meta", "f1", "{\"name\":\"Villas\"}".to_owned()).await.expect("written");
+        let other = Listed { form_id: "f2".to_owned(), ..listed("3") };
+        store.accept_listed(vec![listed("1"), listed("2"), other]).await.expect("kept");
+        queue(&store, vec![push("meta:lead:1:0"), push("meta:lead:2:0")]).await;
+        let jobs = claim(&store, JobKind::Push).await;
+        assert_eq!(finish(&store, &jobs[0], done()).await, 1);
+        assert_eq!(finish(&store, &jobs[1], park()).await, 1);
+        let counts = store.form_counts(0).await.expect("counted");
+        let shown: Vec<_> =
+            counts.iter().map(|c| (&*c.form_id, c.form.as_deref(), &*c.day, c.platform, c.odoo)).collect();
+        assert_eq!(shown, [("f1", Some("Villas"), "2023-11-14", 2, 1), ("f2", None, "2023-11-14", 1, 0)]);
+        assert_eq!(store.form_counts(NOW).await, Ok(Vec::new()));
+    }
+}
