@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{AppState, Context, Shared, access::Authorized, error::ApiError};
+use super::{AppState, Context, Shared, access::Authorized, error::ApiError, guard};
 use crate::{
     domain::ChangeBatch,
     sources::{API, Content, Ended, Inbound, ParseError, Source},
@@ -99,6 +99,7 @@ async fn answer(
     request: Request,
 ) -> Result<Answer, ApiError> {
     let (app, source) = (&context.app, sender.source);
+    let client = guard::client_of(context, &request);
     let inbound = read(request, rest, context.body_limit);
     let inbound = tokio::time::timeout(context.body_timeout, inbound).await.map_err(|_| {
         let message = format!("the body took more than {} s", context.body_timeout.as_secs());
@@ -121,6 +122,10 @@ async fn answer(
         .limits
         .delivery(&sender.id)
         .map_err(|wait| ApiError::too_many("source_rate_limited", "too many deliveries of this source", wait))?;
+    context
+        .limits
+        .visit(&sender.id, client)
+        .map_err(|wait| ApiError::too_many("visitor_rate_limited", "too many deliveries from this address", wait))?;
     let delivery = || NewDelivery {
         source: sender.id.clone(),
         key: verified.key().to_owned(),

@@ -53,6 +53,11 @@ impl Registry {
         self.configured.get(id).map(Box::as_ref)
     }
 
+    /// Every configured source.
+    pub fn webhooks(&self) -> impl Iterator<Item = (&str, &dyn Source)> {
+        self.configured.iter().map(|(id, source)| (id.as_str(), source.as_ref()))
+    }
+
     /// The API's own source.
     pub fn api(&self) -> &dyn Source {
         &self.api

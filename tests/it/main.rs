@@ -18,3 +18,4 @@ mod orders;
 mod plain;
 mod push;
 mod safety;
+mod sources;
