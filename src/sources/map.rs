@@ -69,6 +69,11 @@ const FIELDS: [(&str, Shape); 31] = [
     ("test", Shape::Flag),
 ];
 
+/// Whether a lead has this field.
+pub(super) fn is_field(name: &str) -> bool {
+    FIELDS.iter().any(|(field, _)| *field == name)
+}
+
 /// The fields of `origin`, which can be mapped in a section of its own.
 const ORIGIN: [&str; 14] = [
     "platform",

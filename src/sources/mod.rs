@@ -7,13 +7,14 @@
 //! - `standard_webhooks`, `bearer`, `url_key`, `digest`: the proofs of authenticity
 //! - `generic`, `form`, `google`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one;
-//!   `fields`: what the names of fields mean that nobody has mapped
+//!   `fields`: what the names of fields mean that nobody has mapped; `export`: rows of files
 
 mod api;
 mod bearer;
 mod body;
 mod defaults;
 mod digest;
+mod export;
 mod fields;
 mod file;
 mod form;
@@ -40,7 +41,8 @@ use serde_json::Value;
 
 pub use self::{
     bearer::Tokens,
-    registry::{API, FILE, OpenError, Registry, open_all},
+    export::Export,
+    registry::{API, FILE, OpenError, Registry, file_of, identity_of, open_all},
 };
 use crate::{
     config::{Rate, Reader},

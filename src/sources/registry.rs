@@ -11,6 +11,16 @@ pub const API: &str = "api";
 /// The id of the source behind `g-assistant push FILE`, also always there.
 pub const FILE: &str = "file";
 
+/// The id of a file's deliveries whose leads are those of a configured source. No id of a source has a colon.
+pub fn file_of(source: &str) -> String {
+    format!("{FILE}:{source}")
+}
+
+/// The source whose leads a delivery brings: references in Odoo start with it.
+pub fn identity_of(id: &str) -> &str {
+    id.strip_prefix(FILE).and_then(|id| id.strip_prefix(':')).unwrap_or(id)
+}
+
 /// Every source that can receive.
 pub struct Registry {
     configured: BTreeMap<String, Box<dyn Source>>,
@@ -44,6 +54,7 @@ impl Registry {
         match id {
             API => Some(&self.api),
             FILE => Some(&File),
+            _ if identity_of(id) != id => Some(&File),
             _ => self.webhook(id),
         }
     }
