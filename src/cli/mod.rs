@@ -11,6 +11,7 @@ mod push;
 mod run;
 mod status;
 mod sync;
+mod table;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -1,4 +1,4 @@
-//! `push FILE`: leads or orders from a CSV or JSON file.
+//! `push FILE`: leads or orders from a CSV, Excel or JSON file.
 //!
 //! The file becomes deliveries of a source, each under a key made from its content, and takes the same way as a
 //! webhook: parsed, kept, pushed once. Pushing the same file twice changes nothing.
@@ -11,18 +11,21 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, presets};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Failure, progress};
+use super::{
+    Failure, progress,
+    table::{self, Table},
+};
 use crate::{
     app::App,
     clock::Clock,
     config::Config,
     domain::{FieldValue, Operation},
     intake::{self, IntakeContext, NewPush},
-    sources::{Content, FILE, Source, Tokens, open_all},
+    sources::{Content, Export, FILE, Source, Tokens, file_of, open_all},
     store::{Lane, NewDelivery, Reply, Store, StoreError},
     telemetry, worker,
 };
@@ -33,7 +36,8 @@ const CHUNK: usize = 200;
 /// A dry run shows what would be sent; --apply sends it, through the running service if there is one.
 ///
 /// A CSV file has a header line with the field names of docs/lead-schema.md (`external_id, contact_name, email, phone,
-/// company, …`); other columns are kept as answers. A JSON file has the body of a webhook.
+/// company, …`); other columns are kept as answers. Exports of Meta, Google, TikTok, Snapchat and LinkedIn are taken as they
+/// come, CSV or XLSX, and usual names of columns in English and Arabic are known. A JSON file has the body of a webhook.
 #[derive(Debug, Args)]
 pub struct Push {
     /// The file
@@ -41,6 +45,9 @@ pub struct Push {
     /// What its rows are
     #[arg(long, value_enum, default_value_t = Kind::Leads)]
     kind: Kind,
+    /// The source whose webhook brings the same leads: they are then the same in Odoo
+    #[arg(long, value_name = "ID")]
+    source: Option<String>,
     /// Send it
     #[arg(long)]
     apply: bool,
@@ -77,7 +84,13 @@ struct Chunk {
 
 impl Push {
     pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
+        if let Some(id) = &self.source
+            && !config.sources.iter().any(|source| source.id == *id)
+        {
+            return Err(anyhow!("there is no source `{id}` in the configuration").into());
+        }
         let chunks = self.read()?;
+        let source = self.source.as_deref().map_or_else(|| FILE.to_owned(), file_of);
         let count: usize = chunks.iter().map(|chunk| chunk.planned.len()).sum();
         self.show(&chunks)?;
         if !self.apply {
@@ -87,11 +100,11 @@ impl Push {
         let store = config.store.path.clone();
         match App::open(config).await {
             Ok(app) => {
-                let sent = send_alone(&app, chunks).await;
+                let sent = send_alone(&app, &source, chunks).await;
                 app.store.close().await;
                 sent
             }
-            Err(error) if is_locked(&error) => send_through_service(&store, chunks).await,
+            Err(error) if is_locked(&error) => send_through_service(&store, &source, chunks).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -121,7 +134,8 @@ impl Push {
         let Content::Drafts(drafts) = parsed.content else {
             bail!("the file holds neither leads nor orders");
         };
-        let planned = intake::plan(FILE, &key, drafts, &IntakeContext { silent: true });
+        let planned =
+            intake::plan(self.source.as_deref().unwrap_or(FILE), &key, drafts, &IntakeContext { silent: true });
         Ok(Chunk { key, body, planned, warnings: parsed.warnings })
     }
 
@@ -132,7 +146,7 @@ impl Push {
             println!("{}", serde_json::to_string_pretty(&operations)?);
             return Ok(());
         }
-        let mut table = Table::new();
+        let mut table = comfy_table::Table::new();
         table
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
@@ -176,32 +190,27 @@ fn brief(value: &FieldValue) -> String {
 /// The rows of a file, by the extension of its name.
 pub fn read_rows(bytes: &[u8], extension: &str, kind: Kind) -> anyhow::Result<Vec<Value>> {
     match extension {
-        "csv" => read_csv(bytes, kind),
+        "csv" | "tsv" | "txt" => read_table(table::csv(bytes)?, kind),
+        "xlsx" => read_table(table::xlsx(bytes)?, kind),
         "json" => read_json(bytes, kind),
-        _ => bail!("the name must end in .csv or .json"),
+        _ => bail!("the name must end in .csv, .tsv, .txt, .xlsx or .json"),
     }
 }
 
-/// A row per lead. Orders need nesting, which CSV has not: one line per row, rows of one `external_id` are one order.
-fn read_csv(bytes: &[u8], kind: Kind) -> anyhow::Result<Vec<Value>> {
-    // Excel marks UTF-8 with a byte order mark.
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let header = reader.headers()?.clone();
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record?;
-        let row: Map<String, Value> = header
-            .iter()
-            .zip(record.iter())
-            .filter(|(_, cell)| !cell.is_empty())
-            .map(|(column, cell)| (column.to_owned(), typed(column, cell)))
-            .collect();
-        rows.push(row);
-    }
+/// A row per lead. Orders need nesting, which tables have not: one line per row, rows of one `external_id` are one order.
+fn read_table(Table { header, rows }: Table, kind: Kind) -> anyhow::Result<Vec<Value>> {
     match kind {
-        Kind::Leads => Ok(rows.into_iter().map(Value::Object).collect()),
-        Kind::Orders => orders_from_rows(rows),
+        Kind::Leads => {
+            let export = Export::new(header);
+            Ok(rows.iter().map(|row| Value::Object(export.lead(row, typed))).collect())
+        }
+        Kind::Orders => {
+            let row = |row: Vec<String>| -> Map<String, Value> {
+                let cells = header.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+                cells.map(|(column, cell)| (column.clone(), typed(column, &cell))).collect()
+            };
+            orders_from_rows(rows.into_iter().map(row).collect())
+        }
     }
 }
 
@@ -275,11 +284,11 @@ fn is_locked(error: &anyhow::Error) -> bool {
 }
 
 /// Puts the chunks into the inbox; returns how many were there before.
-async fn accept(store: &Store, clock: &Clock, chunks: Vec<Chunk>) -> Result<usize, StoreError> {
+async fn accept(store: &Store, clock: &Clock, source: &str, chunks: Vec<Chunk>) -> Result<usize, StoreError> {
     let mut known = 0;
     for chunk in chunks {
         let delivery = NewDelivery {
-            source: FILE.to_owned(),
+            source: source.to_owned(),
             key: chunk.key,
             received_at: clock.now_ms(),
             content_type: Some("application/json".to_owned()),
@@ -298,12 +307,12 @@ fn say_known(known: usize, all: usize) {
 }
 
 /// No service runs: this process does its work.
-async fn send_alone(app: &App, chunks: Vec<Chunk>) -> Result<(), Failure> {
+async fn send_alone(app: &App, source: &str, chunks: Vec<Chunk>) -> Result<(), Failure> {
     telemetry::init(&app.config.log).map_err(anyhow::Error::from)?;
     app.backend.connect().await?;
     let all = chunks.len();
     let total = chunks.iter().map(|chunk| chunk.planned.len() as u64).sum();
-    say_known(accept(&app.store, &app.clock, chunks).await?, all);
+    say_known(accept(&app.store, &app.clock, source, chunks).await?, all);
     worker::drain(&app.store, app.intake(), &app.clock, |_| {}).await?;
     let bar = progress::bar(total, "pushing");
     if !worker::drain(&app.store, app.push(), &app.clock, |count| bar.inc(count as u64)).await? {
@@ -314,10 +323,10 @@ async fn send_alone(app: &App, chunks: Vec<Chunk>) -> Result<(), Failure> {
 }
 
 /// The service runs: it does the work, and this process watches.
-async fn send_through_service(path: &Path, chunks: Vec<Chunk>) -> Result<(), Failure> {
+async fn send_through_service(path: &Path, source: &str, chunks: Vec<Chunk>) -> Result<(), Failure> {
     let store = Store::open_admin(path, Clock::system()).await?;
     let all = chunks.len();
-    say_known(accept(&store, &Clock::system(), chunks).await?, all);
+    say_known(accept(&store, &Clock::system(), source, chunks).await?, all);
     let bar = progress::bar(0, "the service pushes");
     let mut most = 0;
     loop {

@@ -18,6 +18,7 @@ pub enum Draft {
 
 /// A lead as its source described it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LeadDraft {
     /// The lead's identity at its source. The same id again updates the same lead.
@@ -85,11 +86,13 @@ pub struct LeadDraft {
     /// The platform says that it is a test.
     pub test: bool,
     /// A field that only programs see was filled in.
+    #[cfg_attr(test, schemars(skip))]
     pub honeypot: bool,
 }
 
 /// Where on its platform a lead comes from. Ids are text, as the platform writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Origin {
     /// The platform: `meta`, `google`, `tiktok`, `snapchat`, `linkedin`, …
@@ -126,6 +129,7 @@ pub struct Origin {
 
 /// Something that a person was asked to agree to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Consent {
     /// The words, or the key of the box if the platform sends no more.

@@ -79,6 +79,7 @@ impl From<&Refusal> for ApiError {
             Refusal::BadKey { .. } => {
                 (StatusCode::UNAUTHORIZED, "bad_key", "give the platform the key that is configured for this source")
             }
+            Refusal::BadOrigin => (StatusCode::FORBIDDEN, "bad_origin", "add the site to `origins` of this source"),
             Refusal::Stale { .. } => (
                 StatusCode::UNAUTHORIZED,
                 "timestamp_out_of_tolerance",

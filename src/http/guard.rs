@@ -9,13 +9,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Context, Shared, error::ApiError, server::Connection};
+use super::{Context, Shared, client::Client, error::ApiError, server::Connection};
 
 /// Lets a client make as many requests as it may.
 pub(super) async fn in_number(State(context): State<Shared>, request: Request, next: Next) -> Response {
-    let connection = request.extensions().get::<Arc<Connection>>();
-    let client = connection.and_then(|connection| context.proxies.client(connection.peer, request.headers()));
-    let Some(client) = client else { return in_time(&context, request, next).await };
+    let Some(client) = client_of(&context, &request) else { return in_time(&context, request, next).await };
     if let Err(wait) = context.limits.request(client) {
         context.app.metrics.turned_away("rate_limited");
         return ApiError::too_many("rate_limited", "too many requests from this address", wait).into_response();
@@ -25,6 +23,12 @@ pub(super) async fn in_number(State(context): State<Shared>, request: Request, n
         context.limits.forgery(client);
     }
     response
+}
+
+/// Who makes a request; `None` if a trusted server does not say.
+pub(super) fn client_of(context: &Context, request: &Request) -> Option<Client> {
+    let connection = request.extensions().get::<Arc<Connection>>()?;
+    context.proxies.client(connection.peer, request.headers())
 }
 
 /// Ends a request that takes too long.

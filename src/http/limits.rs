@@ -3,16 +3,20 @@
 //! - Every request of a client counts before anything else is done for it. One that turns out to be a forgery counts
 //!   [`FORGERY`] times, so that guessing is slower than sending.
 //! - Only authentic deliveries of a source count: nobody can use up what belongs to the real sender.
+//! - Where visitors send, and not a program, each of them has a rate of its own.
 //!
 //! What is remembered stays small: a state is forgotten once it is as good as new, so at most what a few seconds of
 //! requests leave behind is there.
 
-use std::{hash::Hash, time::Duration};
+use std::{collections::HashMap, hash::Hash, time::Duration};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 
 use super::client::Client;
-use crate::config::{Rate, Server};
+use crate::{
+    config::{Rate, Server},
+    sources::Registry,
+};
 
 /// How many requests a forged one counts as.
 const FORGERY: usize = 10;
@@ -25,11 +29,17 @@ const FORGET: Duration = Duration::from_secs(1);
 pub(super) struct Limits {
     clients: Limit<Client>,
     sources: Limit<String>,
+    visitors: HashMap<String, Limit<Client>>,
 }
 
 impl Limits {
-    pub(super) fn new(config: &Server) -> Self {
-        Self { clients: Limit::new(config.ip_rate), sources: Limit::new(config.source_rate) }
+    pub(super) fn new(config: &Server, registry: &Registry) -> Self {
+        let visitors = registry.webhooks().filter_map(|(id, source)| Some((id.to_owned(), source.client_rate()?)));
+        Self {
+            clients: Limit::new(config.ip_rate, BURST),
+            sources: Limit::new(config.source_rate, BURST),
+            visitors: visitors.map(|(id, rate)| (id, Limit::new(Some(rate), 1))).collect(),
+        }
     }
 
     /// Counts a request. If it is one too many: how long to wait.
@@ -52,12 +62,19 @@ impl Limits {
         if self.sources.0.is_none() { Ok(()) } else { self.sources.count(&source.to_owned()) }
     }
 
+    /// Counts an authentic delivery of a visitor.
+    pub(super) fn visit(&self, source: &str, client: Option<Client>) -> Result<(), Duration> {
+        let limit = self.visitors.get(source).zip(client);
+        limit.map_or(Ok(()), |(limit, client)| limit.count(&client))
+    }
+
     /// Forgets what no longer counts, again and again.
     pub(super) async fn keep_small(&self) {
         loop {
             tokio::time::sleep(FORGET).await;
             self.clients.forget();
             self.sources.forget();
+            self.visitors.values().for_each(Limit::forget);
         }
     }
 }
@@ -66,9 +83,9 @@ impl Limits {
 struct Limit<K: Hash + Eq + Clone>(Option<DefaultKeyedRateLimiter<K>>);
 
 impl<K: Hash + Eq + Clone> Limit<K> {
-    fn new(rate: Option<Rate>) -> Self {
+    fn new(rate: Option<Rate>, burst: u32) -> Self {
         let quota = rate.and_then(|rate| {
-            let burst = rate.count.saturating_mul(BURST.try_into().ok()?);
+            let burst = rate.count.saturating_mul(burst.try_into().ok()?);
             Some(Quota::with_period(rate.per / rate.count.get())?.allow_burst(burst))
         });
         Self(quota.map(RateLimiter::keyed))
@@ -97,16 +114,21 @@ mod tests {
     use axum::http::HeaderMap;
 
     use super::{super::client::Proxies, *};
+    use crate::sources::{Tokens, open_all};
 
     fn client(number: u32) -> Client {
         let address = IpAddr::V4(Ipv4Addr::from_bits(number));
         Proxies::new(Vec::new()).client(address, &HeaderMap::new()).expect("nobody is trusted")
     }
 
+    fn none() -> Registry {
+        open_all(&[], Tokens::default()).expect("no sources")
+    }
+
     fn limits(rate: Option<u32>) -> Limits {
         // By the hour, so that the test's own time does not count.
         let rate = rate.and_then(NonZeroU32::new).map(|count| Rate { count, per: Duration::from_secs(3_600) });
-        Limits::new(&Server { ip_rate: rate, source_rate: rate, ..Server::default() })
+        Limits::new(&Server { ip_rate: rate, source_rate: rate, ..Server::default() }, &none())
     }
 
     #[test]
@@ -141,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_stays_small() {
-        let limits = Limits::new(&Server::default());
+        let limits = Limits::new(&Server::default(), &none());
         for number in 0..50_000 {
             assert!(limits.request(client(number)).is_ok());
         }

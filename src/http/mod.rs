@@ -75,12 +75,12 @@ type Shared = Arc<Context>;
 
 fn context(config: &Server, app: AppState) -> Shared {
     Arc::new(Context {
+        limits: Limits::new(config, &app.registry),
         app,
         body_limit: config.body_limit,
         body_timeout: config.body_timeout,
         request_timeout: config.request_timeout,
         proxies: Proxies::new(config.trusted_proxies.clone()),
-        limits: Limits::new(config),
         loopback: config.listen.ip().is_loopback(),
         probe: Probe::default(),
     })

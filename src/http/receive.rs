@@ -23,6 +23,7 @@ use super::{
     AppState, Context, Shared,
     access::Authorized,
     error::{ApiError, no_such_method},
+    guard,
 };
 use crate::{
     domain::ChangeBatch,
@@ -127,6 +128,7 @@ async fn answer(
     request: Request,
 ) -> Result<Answer, ApiError> {
     let (app, source) = (&context.app, sender.source);
+    let client = guard::client_of(context, &request);
     let inbound = read(request, rest, context.body_limit);
     let inbound = tokio::time::timeout(context.body_timeout, inbound).await.map_err(|_| {
         let message = format!("the body took more than {} s", context.body_timeout.as_secs());
@@ -149,6 +151,10 @@ async fn answer(
         .limits
         .delivery(&sender.id)
         .map_err(|wait| ApiError::too_many("source_rate_limited", "too many deliveries of this source", wait))?;
+    context
+        .limits
+        .visit(&sender.id, client)
+        .map_err(|wait| ApiError::too_many("visitor_rate_limited", "too many deliveries from this address", wait))?;
     let delivery = || NewDelivery {
         source: sender.id.clone(),
         key: verified.key().to_owned(),

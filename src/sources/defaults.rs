@@ -38,6 +38,13 @@ impl Defaults {
         defaults
     }
 
+    /// These defaults, and where they say nothing, those of the platform.
+    pub(super) fn or(mut self, source: &str, medium: &str) -> Self {
+        self.source.get_or_insert_with(|| source.to_owned());
+        self.medium.get_or_insert_with(|| medium.to_owned());
+        self
+    }
+
     pub(super) fn fill(&self, draft: &mut Draft) {
         let fill = |field: &mut Option<String>, default: &Option<String>| {
             if field.is_none() {
@@ -47,6 +54,8 @@ impl Defaults {
         let (source, medium, campaign, team, tags) = match draft {
             Draft::Lead(lead) => {
                 fill(&mut lead.country, &self.country);
+                let named = lead.origin.campaign_name.as_ref();
+                fill(&mut lead.campaign, &named.map(|name| name.chars().take(body::lead::MAX_NAME).collect()));
                 (&mut lead.source, &mut lead.medium, &mut lead.campaign, &mut lead.team, &mut lead.tags)
             }
             Draft::Order(order) => {

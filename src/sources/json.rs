@@ -259,6 +259,23 @@ impl<'a> Object<'a> {
         names.filter_map(Result::transpose).collect()
     }
 
+    /// A list of texts that people wrote and that are of use only whole, or one of them alone.
+    pub(super) fn texts(&mut self, key: &'static str, items: usize, max: usize) -> Result<Vec<String>, ParseError> {
+        let Some(node) = self.get(key) else { return Ok(Vec::new()) };
+        let nodes = if node.value.is_array() { node.items(items)? } else { vec![node] };
+        let mut texts = Vec::new();
+        for node in nodes {
+            let Some(text) = node.string_or_integer()? else { continue };
+            if text.chars().count() <= max {
+                texts.push(text);
+            } else {
+                node.warn(format_args!("longer than {max} characters: not used as such"));
+                self.aside.push((key.to_owned(), node.cut(text, MAX_ASIDE)));
+            }
+        }
+        Ok(texts)
+    }
+
     /// What was set aside and the fields that nobody asked for, as texts, each with a warning.
     pub(super) fn rest(mut self) -> Vec<(String, String)> {
         let mut rest = std::mem::take(&mut self.aside);

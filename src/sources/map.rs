@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use super::{
     ParseError,
     body::{MAX_ITEMS, lead},
+    fields::truth,
     json::{Node, Origins},
 };
 use crate::{
@@ -28,11 +29,13 @@ enum Shape {
     Text,
     Number,
     Texts,
-    Answers,
+    /// Passed on as it is.
+    Whole,
+    Flag,
 }
 
 /// The fields that can be mapped.
-const FIELDS: [(&str, Shape); 25] = [
+const FIELDS: [(&str, Shape); 31] = [
     ("external_id", Shape::Text),
     ("name", Shape::Text),
     ("contact_name", Shape::Text),
@@ -57,14 +60,48 @@ const FIELDS: [(&str, Shape); 25] = [
     ("salesperson", Shape::Text),
     ("submitted_at", Shape::Text),
     ("tags", Shape::Texts),
-    ("answers", Shape::Answers),
+    ("answers", Shape::Whole),
+    ("other_emails", Shape::Texts),
+    ("other_phones", Shape::Texts),
+    ("utm_content", Shape::Text),
+    ("utm_term", Shape::Text),
+    ("consent", Shape::Whole),
+    ("test", Shape::Flag),
 ];
+
+/// Whether a lead has this field.
+pub(super) fn is_field(name: &str) -> bool {
+    FIELDS.iter().any(|(field, _)| *field == name)
+}
+
+/// The fields of `origin`, which can be mapped in a section of its own.
+const ORIGIN: [&str; 14] = [
+    "platform",
+    "lead_id",
+    "form_id",
+    "form_name",
+    "account_id",
+    "campaign_id",
+    "campaign_name",
+    "adset_id",
+    "adset_name",
+    "ad_id",
+    "ad_name",
+    "page_id",
+    "page_name",
+    "url",
+];
+
+/// The ids of clicks, which are mapped beside them.
+const CLICK_IDS: [&str; 8] = ["gclid", "gbraid", "wbraid", "fbclid", "ttclid", "sccid", "li_fat_id", "msclkid"];
 
 /// A map, as configured.
 #[derive(Debug, Clone)]
 pub(super) struct LeadMap {
     items: String,
     fields: Vec<(&'static str, Shape, Pick)>,
+    origin: Vec<(&'static str, Pick)>,
+    click_ids: Vec<(&'static str, Pick)>,
 }
 
 /// Where a field comes from.
@@ -82,13 +119,20 @@ impl LeadMap {
         let items = section.or("items", pointer("\"/data/leads\""), String::new());
         let fields = FIELDS.iter().filter_map(|(field, shape)| {
             let pick = section.optional(field, pick())?;
-            if *shape == Shape::Answers && !matches!(pick, Pick::First(_)) {
-                let hint = "for example `answers = \"/form/fields\"`".to_owned();
-                section.problem(field, "must point to the questions and answers", Some(hint));
+            if *shape == Shape::Whole && !matches!(pick, Pick::First(_)) {
+                let hint = format!("for example `{field} = \"/form/{field}\"`");
+                section.problem(field, "must point to a place in the body", Some(hint));
             }
             Some((*field, *shape, pick))
         });
-        let map = Self { items, fields: fields.collect() };
+        let fields = fields.collect();
+        let mut below = section.table("origin");
+        let mut picks = |keys: &[&'static str]| -> Vec<_> {
+            keys.iter().filter_map(|key| Some((*key, below.optional(key, pick())?))).collect()
+        };
+        let (origin, click_ids) = (picks(&ORIGIN), picks(&CLICK_IDS));
+        below.finish();
+        let map = Self { items, fields, origin, click_ids };
         section.finish();
         present.then_some(map)
     }
@@ -107,6 +151,19 @@ impl LeadMap {
             let Some((value, pointer)) = pick.find(item, *shape) else { continue };
             fields.insert((*field).to_owned(), shape.fit(value));
             origins.insert(field, pointer);
+        }
+        let texts = |picks: &[(&'static str, Pick)]| -> Map<String, Value> {
+            let text = |(key, pick): &(&'static str, Pick)| {
+                Some(((*key).to_owned(), Shape::Text.fit(pick.find(item, Shape::Text)?.0)))
+            };
+            picks.iter().filter_map(text).collect()
+        };
+        let (mut origin, click_ids) = (texts(&self.origin), texts(&self.click_ids));
+        if !click_ids.is_empty() {
+            origin.insert("click_ids".to_owned(), click_ids.into());
+        }
+        if !origin.is_empty() {
+            fields.insert("origin".to_owned(), origin.into());
         }
         let fields = Value::Object(fields);
         lead::read(Node { value: &fields, ..item.clone() }.object()?.with_origins(origins))
@@ -149,6 +206,7 @@ impl Shape {
                 Err(_) => text.into(),
             },
             (Shape::Texts, Value::String(text)) => vec![text].into(),
+            (Shape::Flag, Value::String(text)) => truth(&text).map_or(text.into(), Value::Bool),
             (_, value) => value,
         }
     }

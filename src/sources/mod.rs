@@ -4,17 +4,23 @@
 //! [`Source`]; that proves that a request is authentic and turns its body into plain values. Both steps are pure:
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
 //!
-//! - `standard_webhooks`, `bearer`: the proofs of authenticity
-//! - `generic`, `meta`, `odoo`, `api`, `file`: the sources
+//! - `standard_webhooks`, `bearer`, `url_key`, `digest`: the proofs of authenticity
+//! - `generic`, `form`, `google`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
 //! - `platform`: what is asked of those that send only ids
-//! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one
+//! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one;
+//!   `fields`: what the names of fields mean that nobody has mapped; `export`: rows of files
 
 mod api;
 mod bearer;
 mod body;
 mod defaults;
+mod digest;
+mod export;
+mod fields;
 mod file;
+mod form;
 mod generic;
+mod google;
 mod hex;
 mod json;
 mod map;
@@ -22,31 +28,42 @@ mod meta;
 mod odoo;
 mod platform;
 mod registry;
+mod snapchat;
 pub mod standard_webhooks;
 mod strict;
+#[cfg(test)]
+mod testing;
+mod tiktok;
+mod url_key;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::Value;
 
 pub use self::{
     bearer::Tokens,
+    export::Export,
     platform::{Account, FetchError, Found, FoundPage, Platform, Reference, Setting},
-    registry::{API, FILE, OpenError, Registry, open_all},
+    registry::{API, FILE, OpenError, Registry, file_of, identity_of, open_all},
 };
 use crate::{
-    config::Reader,
+    config::{Rate, Reader},
     domain::{ChangeBatch, Draft},
     secret::{SecretError, SecretRef},
 };
 
 /// Every kind of source.
 pub const KINDS: &[Kind] = &[
+    Kind { name: "form", read: form::read },
     Kind { name: "generic", read: generic::read },
+    Kind { name: "google", read: google::read },
     Kind { name: "meta", read: meta::read },
     Kind { name: "odoo", read: odoo::read },
+    Kind { name: "snapchat", read: snapchat::read },
+    Kind { name: "tiktok", read: tiktok::read },
 ];
 
 /// A kind of source, such as `generic`.
@@ -112,6 +129,10 @@ pub trait Source: Send + Sync {
     fn platform(&self) -> Option<Arc<dyn Platform>> {
         None
     }
+    /// How many authentic deliveries one client may make, if visitors send them and not a program.
+    fn client_rate(&self) -> Option<Rate> {
+        None
+    }
 }
 
 /// What became of a request.
@@ -123,6 +144,14 @@ pub enum Ended<'a> {
     NotUnderstood(&'a ParseError),
     /// It is not authentic; nothing was kept.
     Refused(&'a Refusal),
+}
+
+/// An answer with JSON, for [`Source::answer`].
+fn reply(status: StatusCode, body: &Value) -> Response<String> {
+    let mut response = Response::new(body.to_string());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// A request as it arrived. What its URL says may be a secret: it is never shown.
@@ -200,6 +229,9 @@ pub enum Refusal {
         /// Where it belongs: `URL`, `body`.
         place: &'static str,
     },
+    /// The page that posts belongs to a site that may not.
+    #[error("forms of this site are not taken here")]
+    BadOrigin,
     /// The timestamp is too far from now.
     #[error(
         "the timestamp is {} s {} this server's clock, which says {}; {tolerance_seconds} s are allowed",

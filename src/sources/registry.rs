@@ -11,6 +11,16 @@ pub const API: &str = "api";
 /// The id of the source behind `g-assistant push FILE`, also always there.
 pub const FILE: &str = "file";
 
+/// The id of a file's deliveries whose leads are those of a configured source. No id of a source has a colon.
+pub fn file_of(source: &str) -> String {
+    format!("{FILE}:{source}")
+}
+
+/// The source whose leads a delivery brings: references in Odoo start with it.
+pub fn identity_of(id: &str) -> &str {
+    id.strip_prefix(FILE).and_then(|id| id.strip_prefix(':')).unwrap_or(id)
+}
+
 /// Every source that can receive.
 pub struct Registry {
     configured: BTreeMap<String, Box<dyn Source>>,
@@ -44,6 +54,7 @@ impl Registry {
         match id {
             API => Some(&self.api),
             FILE => Some(&File),
+            _ if identity_of(id) != id => Some(&File),
             _ => self.webhook(id),
         }
     }
@@ -56,6 +67,11 @@ impl Registry {
     /// Those that send only ids, by their ids, with the platforms to ask.
     pub fn platforms(&self) -> impl Iterator<Item = (&str, Arc<dyn Platform>)> {
         self.configured.iter().filter_map(|(id, source)| Some((id.as_str(), source.platform()?)))
+    }
+
+    /// Every configured source.
+    pub fn webhooks(&self) -> impl Iterator<Item = (&str, &dyn Source)> {
+        self.configured.iter().map(|(id, source)| (id.as_str(), source.as_ref()))
     }
 
     /// The API's own source.

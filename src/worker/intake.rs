@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     fetch::Order,
     intake::{self, IntakeContext},
-    sources::{Content, Registry},
+    sources::{Content, Registry, identity_of},
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
 };
 
@@ -86,7 +86,7 @@ impl IntakeHandler {
             Content::Changes(_) => return Err("changes from Odoo need no intake".to_owned()),
         };
         let context = IntakeContext { silent: job.lane == Lane::Backfill };
-        let then = intake::plan(&delivery.source, &delivery.key, drafts, &context)
+        let then = intake::plan(identity_of(&delivery.source), &delivery.key, drafts, &context)
             .into_iter()
             .map(|push| NewJob {
                 kind: JobKind::Push,

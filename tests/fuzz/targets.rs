@@ -24,12 +24,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 type Target = fn(&[u8]);
 
 /// The name of every target, and what it does.
-pub const ALL: [(&str, Target); 10] = [
+pub const ALL: [(&str, Target); 14] = [
     ("xmlrpc", xmlrpc),
     ("json2", json2),
     ("generic", generic),
     ("mapped", mapped),
     ("meta", meta),
+    ("google", google),
+    ("tiktok", tiktok),
+    ("snapchat", snapchat),
+    ("form", form),
     ("changes", changes),
     ("api_file", api_file),
     ("signature", signature),
@@ -53,8 +57,9 @@ fn sources() -> &'static Registry {
         fs::write(&secret, SECRET).expect("written");
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("only ours");
         let text = include_str!("../../config.example.toml");
-        let text = ["website", "forms", "odoo-webhook"].iter().fold(text.to_owned(), |text, name| {
-            text.replace(&format!("secret = {{ credential = {name:?} }}"), &format!("secret = {{ file = {secret:?} }}"))
+        let names = ["website", "forms", "odoo-webhook", "contact-form", "google-key", "tiktok-url", "snapchat-url"];
+        let text = names.iter().fold(text.to_owned(), |text, name| {
+            text.replace(&format!("{{ credential = {name:?} }}"), &format!("{{ file = {secret:?} }}"))
         });
         let text = ["meta-app", "meta-verify", "meta-token"]
             .iter()
@@ -118,6 +123,46 @@ pub fn mapped(bytes: &[u8]) {
 /// Webhooks of Meta, and leads that were fetched.
 pub fn meta(bytes: &[u8]) {
     take(sources().webhook("meta").expect("a source"), bytes);
+}
+
+/// Bodies of Google Ads, and whether their key is looked for in anything.
+pub fn google(bytes: &[u8]) {
+    let source = sources().webhook("google").expect("a source");
+    let request = Inbound { body: Bytes::copy_from_slice(bytes), ..Inbound::default() };
+    if source.verify(&request, now()).is_ok() {
+        assert!(String::from_utf8_lossy(bytes).contains("google_key"));
+    }
+    take(source, bytes);
+}
+
+/// Bodies of TikTok.
+pub fn tiktok(bytes: &[u8]) {
+    take(sources().webhook("tiktok").expect("a source"), bytes);
+}
+
+/// Bodies of Snapchat.
+pub fn snapchat(bytes: &[u8]) {
+    take(sources().webhook("snapchat").expect("a source"), bytes);
+}
+
+/// Posts of forms: the first byte says of which type. What is kept of one can be read again.
+pub fn form(bytes: &[u8]) {
+    let source = sources().webhook("contact").expect("a source");
+    take(source, bytes);
+    let Some((kind, body)) = bytes.split_first() else { return };
+    let kind = if kind & 1 == 0 { "application/x-www-form-urlencoded" } else { "multipart/form-data; boundary=b" };
+    let headers = [("content-type", kind), ("origin", "https://www.example.com")];
+    let headers = headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+    let request = Inbound {
+        headers: HeaderMap::from_iter(headers),
+        rest: Some(SECRET.to_owned()),
+        query: None,
+        body: Bytes::copy_from_slice(body),
+    };
+    if let Ok(verified) = source.verify(&request, now()) {
+        assert_eq!(verified.key().len(), 32);
+        take(source, verified.body());
+    }
 }
 
 /// Odoo's changes.

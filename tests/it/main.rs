@@ -19,3 +19,4 @@ mod orders;
 mod plain;
 mod push;
 mod safety;
+mod sources;

@@ -12,8 +12,8 @@ const MAX_QUESTION: usize = 500;
 const QUESTION: [&str; 5] = ["question", "label", "title", "name", "key"];
 const ANSWER: [&str; 4] = ["answer", "value", "values", "text"];
 
-/// Reads `{"question": answer}` or `[{"question": …, "answer": …}]`, in the order of the form. Any JSON may be an
-/// answer.
+/// Reads `{"question": answer}`, `[{"question": …, "answer": …}]` or `[["question", answer]]`, in the order of the form.
+/// Any JSON may be an answer.
 pub(super) fn read(node: &Node<'_>) -> Result<Vec<(String, String)>, ParseError> {
     let mut answers = Vec::new();
     if let Some(fields) = node.value.as_object() {
@@ -28,6 +28,11 @@ pub(super) fn read(node: &Node<'_>) -> Result<Vec<(String, String)>, ParseError>
     }
     for item in node.items(usize::MAX)? {
         let first = |keys: &[&str]| keys.iter().find_map(|key| item.below(&format!("/{key}")));
+        if let Some([question, answer]) = item.value.as_array().map(Vec::as_slice) {
+            let flat = |value| Node { value, ..item.clone() }.flat();
+            answers.extend(flat(question).zip(flat(answer)));
+            continue;
+        }
         let Some(question) = first(&QUESTION).and_then(|question| question.flat()) else {
             return Err(item.invalid("expected an object with `question` and `answer`"));
         };

@@ -7,6 +7,8 @@
 mod answers;
 pub(super) mod lead;
 mod order;
+#[cfg(test)]
+mod schema;
 
 use super::{
     ParseError,
