@@ -21,7 +21,7 @@ mod file;
 mod form;
 mod generic;
 mod google;
-mod hex;
+mod hex_key;
 mod json;
 mod map;
 mod meta;

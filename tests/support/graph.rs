@@ -32,8 +32,6 @@ pub const FORM: &str = "998877665544332";
 pub enum Trouble {
     /// HTTP 503 without a word.
     Down,
-    /// A login page.
-    Html,
     /// An error with this code and subcode.
     Error(i64, i64),
     /// The right answers, this late.
@@ -194,7 +192,6 @@ async fn serve(State(facts): State<Arc<Mutex<Facts>>>, request: Request) -> Resp
         .header("x-app-usage", json!({"call_count": usage, "total_time": 1, "total_cputime": 1}).to_string());
     let text = body.to_string();
     let body = match trouble {
-        Some(Trouble::Html) => "<html>Please log in</html>".into(),
         Some(Trouble::Cut) => {
             let half = text.as_bytes()[..text.len() / 2].to_vec();
             let cut = [Ok(half), Err(std::io::Error::other("cut"))];

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::super::{hex::HexKey, platform::FetchError};
+use super::super::{hex_key::HexKey, platform::FetchError};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// More than a page of a hundred leads with long answers.

@@ -13,14 +13,14 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response, StatusCode};
 use secrecy::ExposeSecret;
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use self::{account::Pages, graph::Graph};
 use super::{
     Content, Ended, Inbound, ParseError, Parsed, Platform, Refusal, Setup, Source, Verified,
     defaults::Defaults,
-    hex::{self, HexKey},
+    digest,
+    hex_key::HexKey,
     json::{self, Node, Notes},
 };
 use crate::{
@@ -149,8 +149,7 @@ impl Source for Meta {
             return Err(Refusal::BadSignature);
         }
         // Meta sends no id. What it sends again is equal; what it puts together anew is recognised lead by lead.
-        let digest = Sha256::digest(&request.body);
-        Ok(Verified { key: format!("body:{}", hex::text(&digest[..16])), body: request.body.clone() })
+        Ok(digest::by_content(&request.body))
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {

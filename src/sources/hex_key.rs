@@ -1,7 +1,5 @@
 //! HMAC-SHA256 in lower-case hexadecimal, as platforms sign and prove by it.
 
-use std::fmt::Write;
-
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -25,27 +23,13 @@ impl HexKey {
 
     /// The code of `message`.
     pub(super) fn code(&self, message: &[u8]) -> String {
-        text(&self.0.clone().chain_update(message).finalize().into_bytes())
+        hex::encode(self.0.clone().chain_update(message).finalize().into_bytes())
     }
 
     /// Whether `code` is that of `message`, in constant time.
     pub(super) fn fits(&self, message: &[u8], code: &str) -> bool {
-        bytes(code).is_some_and(|code| self.0.clone().chain_update(message).verify_slice(&code).is_ok())
+        hex::decode(code).is_ok_and(|code| self.0.clone().chain_update(message).verify_slice(&code).is_ok())
     }
-}
-
-/// Bytes in lower-case hexadecimal.
-pub(super) fn text(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    digits.then(|| (0..text.len()).step_by(2).map_while(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect())
 }
 
 #[cfg(test)]
