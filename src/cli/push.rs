@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use chrono::Utc;
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value, json};
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Failure, progress};
 use crate::{
-    app::App,
+    app::{App, open_intake},
     clock::Clock,
     config::Config,
     domain::{FieldValue, Operation},
@@ -77,7 +78,7 @@ struct Chunk {
 
 impl Push {
     pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
-        let chunks = self.read(&Intake::new(config.intake.clone()))?;
+        let chunks = self.read(&open_intake(&config)?)?;
         let count: usize = chunks.iter().map(|chunk| chunk.planned.len()).sum();
         self.show(&chunks)?;
         if !self.apply {
@@ -122,7 +123,7 @@ impl Push {
         let Content::Drafts(drafts) = parsed.content else {
             bail!("the file holds neither leads nor orders");
         };
-        let planned = intake.plan(FILE, &key, drafts, &IntakeContext { silent: true });
+        let planned = intake.plan(FILE, &key, drafts, &IntakeContext { silent: true, received_at: Utc::now() });
         Ok(Chunk { key, body, planned, warnings: parsed.warnings })
     }
 

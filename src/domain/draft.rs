@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// One thing that a delivery asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly all drafts are leads, and they are few at a time")]
 pub enum Draft {
     /// A lead to create, or to update if its `external_id` is known.
     Lead(LeadDraft),

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Lane, NewJob, Store, StoreError,
-    jobs::{self, JobKind, JobState},
+    jobs::{self, JobKind},
     queries,
 };
 
@@ -162,15 +162,15 @@ fn keep(
         not_before: 0,
         delivery_id: Some(id),
         summary: format!("delivery {id} of {}", delivery.source),
+        held: error,
     };
-    let state = if error.is_none() { JobState::Ready } else { JobState::Parked };
-    jobs::insert(connection, &job, state, error.as_deref(), now)?;
+    jobs::insert(connection, &job, now)?;
     Ok(Accepted { id, duplicate: None })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
+    use super::super::{JobState, testing::*};
     use super::*;
 
     #[tokio::test]

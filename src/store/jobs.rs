@@ -125,6 +125,8 @@ pub struct NewJob {
     pub delivery_id: Option<i64>,
     /// A few words for lists, without personal data.
     pub summary: String,
+    /// It is parked from the start, for this reason.
+    pub held: Option<String>,
 }
 
 /// A claimed job.
@@ -417,13 +419,8 @@ impl Store {
     }
 }
 
-pub(super) fn insert(
-    connection: &Connection,
-    job: &NewJob,
-    state: JobState,
-    error: Option<&str>,
-    now: i64,
-) -> rusqlite::Result<()> {
+pub(super) fn insert(connection: &Connection, job: &NewJob, now: i64) -> rusqlite::Result<()> {
+    let state = if job.held.is_some() { JobState::Parked } else { JobState::Ready };
     connection.prepare_cached(queries::JOB_INSERT)?.execute(params![
         job.kind,
         job.lane as i64,
@@ -435,7 +432,7 @@ pub(super) fn insert(
         job.not_before,
         job.delivery_id,
         now,
-        error,
+        job.held,
     ])?;
     Ok(())
 }
@@ -515,7 +512,7 @@ fn finish(connection: &Connection, finish: Finish, now: i64) -> Result<bool, Sto
     }
     if let Outcome::Done { then, bindings, .. } = &finish.outcome {
         for job in then {
-            insert(connection, job, JobState::Ready, None, now)?;
+            insert(connection, job, now)?;
         }
         for binding in bindings {
             bindings::put(connection, binding)?;

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::DateTime;
+
 use super::{Handler, try_again};
 use crate::{
     clock::Clock,
@@ -79,7 +81,8 @@ impl IntakeHandler {
         let Content::Drafts(drafts) = parsed.content else {
             return Err("changes from Odoo need no intake".to_owned());
         };
-        let context = IntakeContext { silent: job.lane == Lane::Backfill };
+        let received_at = DateTime::from_timestamp_millis(delivery.received_at).unwrap_or_default();
+        let context = IntakeContext { silent: job.lane == Lane::Backfill, received_at };
         let then = self
             .intake
             .plan(&delivery.source, &delivery.key, drafts, &context)
@@ -93,6 +96,7 @@ impl IntakeHandler {
                 not_before: 0,
                 delivery_id: Some(delivery.id),
                 summary: push.summary,
+                held: push.held,
             })
             .collect();
         Ok(Outcome::Done { result: None, then, bindings: Vec::new() })

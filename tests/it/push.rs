@@ -57,7 +57,7 @@ async fn each_lead_arrives_once_with_all_it_said() {
         let lead = admin.read("crm.lead", id, &fields).await;
         assert_eq!(lead["contact_name"], "محمد القحطاني");
         assert_eq!(lead["partner_name"], "شركة البناء الحديث");
-        assert_eq!(lead["phone"].as_str().map(|phone| phone.replace(' ', "")), Some("0509876543".to_owned()));
+        assert_eq!(lead["phone"].as_str().map(|phone| phone.replace(' ', "")), Some("+966509876543".to_owned()));
         assert_eq!(lead["expected_revenue"], 45000.5);
         assert_eq!(lead["priority"], "2");
         assert_eq!(lead["tag_ids"].as_array().map(Vec::len), Some(2));

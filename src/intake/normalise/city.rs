@@ -40,7 +40,7 @@ const CITIES: &[(&str, &[&str])] = &[
 ];
 
 /// The city's one name, or the text tidied.
-pub(super) fn tidy(typed: &str) -> String {
+pub(in crate::intake) fn tidy(typed: &str) -> String {
     let folded = folded(typed);
     let known = CITIES.iter().find(|(_, spellings)| spellings.contains(&folded.as_str()));
     known.map_or_else(|| text::line(typed), |(name, _)| (*name).to_owned())

@@ -4,7 +4,7 @@ use super::text;
 
 /// No space around it, nothing invisible in it, the domain in lower case and as the mail system has it (IDN). The part
 /// before the `@` stays as it is, because its case may count.
-pub(super) fn tidy(typed: &str) -> String {
+pub(in crate::intake) fn tidy(typed: &str) -> String {
     let text = text::line(&text::visible(typed));
     match text.rsplit_once('@') {
         Some((local, domain)) => format!("{local}@{}", ascii(domain)),

@@ -8,12 +8,15 @@ mod phone;
 mod text;
 
 pub use phone::e164;
+pub(super) use {city::tidy as city, email::tidy as email, phone::tidy as phone};
+
+use serde::Serialize;
 
 use crate::domain::{LeadDraft, OrderDraft, PartnerDraft};
 
 /// A lead with one spelling for each value.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Normalised {
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Normalised {
     /// The lead.
     pub lead: LeadDraft,
     /// What was typed where now something else stands: the field and its former value.

@@ -29,7 +29,7 @@ pub fn e164(typed: &str, country: Option<&str>) -> Option<String> {
 }
 
 /// The number as E.164, or tidied as it was typed.
-pub(super) fn tidy(typed: &str, country: Option<&str>) -> String {
+pub(in crate::intake) fn tidy(typed: &str, country: Option<&str>) -> String {
     e164(typed, country).unwrap_or_else(|| text::dialled(typed))
 }
 
