@@ -126,7 +126,7 @@ mod tests {
             ("DNC_LIST", json!({"email": "anybody@rival.com"})),
             ("TEST_LEAD", json!({"name": "x", "test": true})),
             ("TEST_LEAD", json!({"contact_name": "<test lead: dummy data for full_name>"})),
-            ("TEST_LEAD", json!({"email": "test@test.com"})),
+            ("TEST_LEAD", json!({"email": "test@meta.com"})),
             ("TEST_LEAD", json!({"email": "test@fb.com"})),
             ("SPAM", json!({"name": "x", "honeypot": true})),
             ("SPAM", json!({"name": "x", "message": "http://a.b http://c.d https://e.f www.g.h"})),
