@@ -4,7 +4,7 @@
 //! can be reached. End (SIGTERM, Ctrl-C): stop accepting, let what is under way finish, close the store. A second
 //! signal ends at once, which is safe at any point.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use tokio::task::JoinSet;
@@ -16,6 +16,7 @@ use crate::{
     config::Config,
     fetch::Fetching,
     http::{self, AppState},
+    intake::{DncList, Intake},
     sources::{self, Registry, Tokens},
     store::{Store, StoreOptions},
     sync::{
@@ -40,6 +41,8 @@ pub struct App {
     pub sources: Arc<Registry>,
     /// The connection to Odoo.
     pub backend: Backend,
+    /// The steps from drafts to operations.
+    pub intake: Arc<Intake>,
     /// The time.
     pub clock: Clock,
     /// What is counted.
@@ -53,6 +56,7 @@ impl App {
         let tokens = Tokens::open(&config.server.tokens).context("reading [server] tokens")?;
         let sources = sources::open_all(&config.sources, tokens).context("opening the sources")?;
         let secret = config.odoo.secret.read().context("reading [odoo] secret")?;
+        let intake = Arc::new(open_intake(&config)?);
         let store = Store::open(StoreOptions {
             path: config.store.path.clone(),
             clock: clock.clone(),
@@ -61,7 +65,15 @@ impl App {
         })
         .await?;
         let backend = Backend::new(config.odoo.clone(), secret, Some(store.clone()), clock.clone());
-        Ok(Self { config, store, sources: Arc::new(sources), backend, clock, metrics: Arc::new(Metrics::new()) })
+        Ok(Self {
+            config,
+            store,
+            sources: Arc::new(sources),
+            backend,
+            intake,
+            clock,
+            metrics: Arc::new(Metrics::new()),
+        })
     }
 
     /// The intake worker's handler.
@@ -69,6 +81,7 @@ impl App {
         IntakeHandler {
             store: self.store.clone(),
             sources: Arc::clone(&self.sources),
+            intake: Arc::clone(&self.intake),
             clock: self.clock.clone(),
             ahead: None,
         }
@@ -193,6 +206,17 @@ impl App {
         app.store.close().await;
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// The steps of intake, with the lists that they need.
+pub fn open_intake(config: &Config) -> Result<Intake> {
+    let mut dnc = DncList::default();
+    for path in &config.flags.dnc_files {
+        let text =
+            fs::read_to_string(path).with_context(|| format!("reading {} of [flags] dnc_files", path.display()))?;
+        dnc = dnc.and(DncList::new(&text, config.intake.country.as_deref()));
+    }
+    Ok(Intake::new(config, dnc))
 }
 
 /// Tells systemd that the daemon lives, as often as it asks for.

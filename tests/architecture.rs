@@ -19,13 +19,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("sources", &["config", "net"]),
     ("fetch", &["sources", "store"]),
-    ("intake", &[]),
+    ("intake", &["config"]),
     ("store", &[]),
     ("odoo", &["config", "net"]),
     ("sync", &["config", "odoo", "store"]),
     ("worker", &["fetch", "intake", "odoo", "sources", "store", "sync"]),
     ("http", &["config", "sources", "store", "sync"]),
-    ("app", &["config", "fetch", "http", "sources", "store", "sync", "worker"]),
+    ("app", &["config", "fetch", "http", "intake", "sources", "store", "sync", "worker"]),
     ("cli", &["app", "config", "intake", "net", "odoo", "sources", "store", "sync", "worker"]),
 ];
 

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 69 Odoo cannot be reached, 78 the configuration is wrong.
 
 mod check;
+mod explain;
 mod failure;
 mod init;
 mod outbox;
@@ -60,6 +61,8 @@ pub enum Command {
     Status(status::Status),
     /// Look into the outbox; try parked operations again, or discard them
     Outbox(outbox::Outbox),
+    /// Show what becomes of a lead, step by step; nothing is sent
+    Explain(explain::Explain),
     /// Send leads or orders from a CSV or JSON file (a dry run unless --apply is given)
     Push(push::Push),
 }
@@ -92,6 +95,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Sync(command) => command.run(Config::load(&path)?).await,
         Command::Status(command) => command.run(Config::load(&path)?).await,
         Command::Outbox(command) => command.run(Config::load(&path)?).await,
+        Command::Explain(command) => command.run(Config::load(&path)?),
         Command::Push(command) => command.run(Config::load(&path)?).await,
     }
 }

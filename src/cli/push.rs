@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use chrono::Utc;
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, presets};
 use serde_json::{Map, Value, json};
@@ -20,11 +21,11 @@ use super::{
     table::{self, Table},
 };
 use crate::{
-    app::App,
+    app::{App, open_intake},
     clock::Clock,
     config::Config,
     domain::{FieldValue, Operation},
-    intake::{self, IntakeContext, NewPush},
+    intake::{Intake, IntakeContext, NewPush},
     sources::{Content, Export, FILE, Source, Tokens, file_of, open_all},
     store::{Lane, NewDelivery, Reply, Store, StoreError},
     telemetry, worker,
@@ -89,7 +90,7 @@ impl Push {
         {
             return Err(anyhow!("there is no source `{id}` in the configuration").into());
         }
-        let chunks = self.read()?;
+        let chunks = self.read(&open_intake(&config)?)?;
         let source = self.source.as_deref().map_or_else(|| FILE.to_owned(), file_of);
         let count: usize = chunks.iter().map(|chunk| chunk.planned.len()).sum();
         self.show(&chunks)?;
@@ -110,7 +111,7 @@ impl Push {
     }
 
     /// Reads and parses the whole file before anything is sent.
-    fn read(&self) -> anyhow::Result<Vec<Chunk>> {
+    fn read(&self, intake: &Intake) -> anyhow::Result<Vec<Chunk>> {
         let name = self.file.display();
         let bytes = fs::read(&self.file).with_context(|| format!("reading {name}"))?;
         let extension = self.file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
@@ -121,12 +122,13 @@ impl Push {
             .enumerate()
             .map(|(number, rows)| {
                 let first = number * CHUNK + 1;
-                self.chunk(parser, rows).with_context(|| format!("{name}: rows {first} to {}", first + rows.len() - 1))
+                self.chunk(intake, parser, rows)
+                    .with_context(|| format!("{name}: rows {first} to {}", first + rows.len() - 1))
             })
             .collect()
     }
 
-    fn chunk(&self, parser: &dyn Source, rows: &[Value]) -> anyhow::Result<Chunk> {
+    fn chunk(&self, intake: &Intake, parser: &dyn Source, rows: &[Value]) -> anyhow::Result<Chunk> {
         let body = serde_json::to_vec(&json!({ self.kind.key(): rows }))?;
         let digest = Sha256::digest(&body);
         let key = format!("file-{}", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>());
@@ -134,8 +136,8 @@ impl Push {
         let Content::Drafts(drafts) = parsed.content else {
             bail!("the file holds neither leads nor orders");
         };
-        let planned =
-            intake::plan(self.source.as_deref().unwrap_or(FILE), &key, drafts, &IntakeContext { silent: true });
+        let context = IntakeContext { silent: true, received_at: Utc::now() };
+        let planned = intake.plan(self.source.as_deref().unwrap_or(FILE), &key, drafts, &context);
         Ok(Chunk { key, body, planned, warnings: parsed.warnings })
     }
 

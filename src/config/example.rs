@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{Config, ConfigError, Log, Server, Store, Sync};
+use super::{Config, ConfigError, Flags, Intake, Log, Routing, Scoring, Server, Store, Sync};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -22,6 +22,10 @@ fn it_says_what_holds_without_it() {
         assert_eq!(config.server, Server::default());
         assert_eq!(config.store, Store::default());
         assert_eq!(config.sync, Sync::default());
+        assert_eq!(config.intake, Intake::default());
+        assert_eq!(config.flags, Flags::default());
+        assert_eq!(config.scoring, Scoring::default());
+        assert_eq!(config.routing, Routing::default());
         assert_eq!(config.log, Log::default());
         assert_eq!(config.odoo, parse(EXAMPLE).unwrap().odoo);
         assert_eq!(format!("{:?}", config.sources), format!("{:?}", parse(EXAMPLE).unwrap().sources));
@@ -29,8 +33,39 @@ fn it_says_what_holds_without_it() {
     }
 }
 
-/// The same name for the same key of sources of one kind: it need be shown only once.
+/// The rules are examples, and no settings that hold without being written down.
+#[test]
+fn its_rules_can_be_used() {
+    let rules: String = EXAMPLE
+        .lines()
+        .skip_while(|line| !line.starts_with("[routing]"))
+        .map_while(|line| match line {
+            "[log]" => None,
+            line => Some(format!("{}\n", line.strip_prefix("##   ").unwrap_or(line))),
+        })
+        .collect();
+    let (before, after) = (EXAMPLE.find("[routing]").unwrap(), EXAMPLE.find("[log]").unwrap());
+    let config = parse(&format!("{}{rules}{}", &EXAMPLE[..before], &EXAMPLE[after..]));
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.routing.rules.len(), 3);
+    assert_eq!(config.routing.rules[0].source, ["google", "meta"]);
+    assert_eq!(config.routing.default.salespeople.len(), 2);
+
+    // And they name every key that a rule may have.
+    let nonsense = format!("{}\n[[routing.rules]]\nteam = \"x\"\nnonsense = 0\n", EXAMPLE);
+    let ConfigError::Invalid(problems) = parse(&nonsense).unwrap_err() else { panic!("unreadable") };
+    let (_, known) = problems.list[0].hint.as_deref().and_then(|hint| hint.split_once("known here: ")).unwrap();
+    for key in known.split(", ") {
+        let key = key.trim_matches('`');
+        assert!(rules.lines().any(|line| line.starts_with(&format!("{key} = "))), "no rule shows `{key}`");
+    }
+}
+
+/// The same name for the same key of sources of one kind, or of all: it need be shown only once.
 fn by_kind(path: &str) -> String {
+    if path.starts_with("sources.") && path.ends_with(".country") && path.matches('.').count() == 2 {
+        return "sources.country".to_owned();
+    }
     path.replace("sources.website", "sources.generic").replace("sources.forms", "sources.generic")
 }
 
@@ -53,8 +88,11 @@ fn it_names_every_key() {
                 path.push('.');
                 Some(named)
             }));
+        } else if let Some(header) = line.strip_prefix("##   [") {
+            // A section that is shown and does not hold.
+            named.insert(header.trim_matches(['[', ']']).to_owned());
         } else if let Some((key, _)) = line.trim_start_matches(['#', ' ']).split_once(" = ") {
-            named.insert(format!("{section}{key}"));
+            named.insert(by_kind(&format!("{section}{key}")));
         }
     }
     let ConfigError::Invalid(problems) = parse(&format!("nonsense = 0\n{asked}")).unwrap_err() else {
@@ -65,7 +103,7 @@ fn it_names_every_key() {
     for problem in problems.list {
         let (_, known) = problem.hint.as_deref().and_then(|hint| hint.split_once("known here: ")).unwrap();
         for key in known.split(", ") {
-            let key = by_kind(&problem.key).replace("nonsense", key.trim_matches('`'));
+            let key = by_kind(&problem.key.replace("nonsense", key.trim_matches('`')));
             assert!(named.contains(&key), "config.example.toml does not name `{key}`");
         }
     }

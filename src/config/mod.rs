@@ -7,11 +7,15 @@
 #[cfg(test)]
 mod example;
 pub mod expect;
+mod flags;
+mod intake;
 mod log;
 mod mask;
 mod odoo;
 mod problem;
 pub mod reader;
+mod routing;
+mod scoring;
 mod secret_ref;
 mod server;
 mod sources;
@@ -28,10 +32,14 @@ use std::{
 };
 
 pub use self::{
+    flags::{FlagAction, Flags},
+    intake::Intake,
     log::{Log, LogFormat},
     odoo::{AddonChoice, Odoo, TransportChoice},
     problem::{Problem, Problems},
     reader::Reader,
+    routing::{Answer as RoutingAnswer, Hours, Routing, Rule as RoutingRule, Target as RoutingTarget},
+    scoring::Scoring,
     server::Server,
     store::Store,
     sync::Sync,
@@ -50,6 +58,14 @@ pub struct Config {
     pub odoo: Odoo,
     /// `[sync]`
     pub sync: Sync,
+    /// `[intake]`
+    pub intake: Intake,
+    /// `[flags]`
+    pub flags: Flags,
+    /// `[scoring]`
+    pub scoring: Scoring,
+    /// `[routing]`
+    pub routing: Routing,
     /// `[log]`
     pub log: Log,
     /// `[sources.<id>]`, read by the file of their kind.
@@ -102,9 +118,25 @@ impl Config {
         let store = Store::read(file.table("store"));
         let odoo = Odoo::read(file.table("odoo"));
         let sync = Sync::read(file.table("sync"));
+        let mut intake = Intake::read(file.table("intake"));
+        let flags = Flags::read(file.table("flags"));
+        let scoring = Scoring::read(file.table("scoring"));
+        let routing = Routing::read(file.table("routing"));
         let log = Log::read(file.table("log"));
-        let sources = sources::read(file.table("sources"), kinds);
+        let sources = sources::read(file.table("sources"), kinds, &mut intake.countries);
         file.finish();
-        Some(Self { server, store, odoo: odoo?, sync, log, sources: sources?, warnings: Problems::default() })
+        Some(Self {
+            server,
+            store,
+            odoo: odoo?,
+            sync,
+            intake,
+            flags,
+            scoring,
+            routing,
+            log,
+            sources: sources?,
+            warnings: Problems::default(),
+        })
     }
 }

@@ -33,7 +33,7 @@ impl Setup for Fake {
     }
 }
 
-const FAKE: Kind = Kind { name: "fake", read: fake };
+const FAKE: Kind = Kind { name: "fake", read: fake, takes_leads: true };
 
 fn fake(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let secrets = section.required("secret", one_or_more(secret()));
@@ -272,7 +272,7 @@ fn every_mistake_is_named_where_it_is() {
             "[sources.web]",
             "[oddo]\n\n[sources.web]",
             &[
-                "7:2: oddo: unknown section | did you mean `odoo`? known here: `server`, `store`, `odoo`, `sync`, `log`, `sources`",
+                "7:2: oddo: unknown section | did you mean `odoo`? known here: `server`, `store`, `odoo`, `sync`, `intake`, `flags`, `scoring`, `routing`, `log`, `sources`",
             ],
         ),
         // a key twice

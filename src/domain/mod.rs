@@ -2,6 +2,7 @@
 
 mod change;
 mod draft;
+mod flag;
 mod model;
 mod operation;
 mod platform;
@@ -10,8 +11,9 @@ mod status;
 
 pub use change::{Change, ChangeBatch, FieldChange, Named};
 pub use draft::{Consent, Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, Origin, PartnerDraft};
+pub use flag::Flag;
 pub use model::Model;
-pub use operation::{Action, FieldValue, Lookup, OpError, OpResult, OpStatus, Operation};
+pub use operation::{Action, FieldValue, Lookup, OWN_FIELDS, OpError, OpResult, OpStatus, Operation};
 pub use platform::{PlatformState, PlatformStatus};
 pub use record::{Names, Page, Record, RecordText, relation_of};
 pub use status::OdooStatus;

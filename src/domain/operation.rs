@@ -21,6 +21,9 @@ pub enum Action {
     Cancel,
 }
 
+/// How the names of the addon's own fields begin. They belong to the daemon: nobody else's value stays.
+pub const OWN_FIELDS: &str = "g_assistant_";
+
 /// A record that is known by name, code or address and must be resolved to an id before the call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "key", rename_all = "snake_case")]
@@ -47,6 +50,8 @@ pub enum Lookup {
     Pricelist(String),
     /// `product.pricelist` by its currency's code.
     Currency(String),
+    /// `g_assistant.flag` by its code.
+    Flag(String),
 }
 
 /// A field's value before references are resolved.

@@ -54,6 +54,7 @@ impl Order {
             payload: serde_json::to_string(&self).unwrap_or_default(),
             not_before: 0,
             delivery_id,
+            held: None,
         }
     }
 }

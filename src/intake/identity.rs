@@ -32,6 +32,11 @@ impl Identity {
         Self { model, reference, key }
     }
 
+    /// The record's reference.
+    pub(super) fn reference(&self) -> &str {
+        &self.reference
+    }
+
     pub(super) fn push(&self, action: Action, values: BTreeMap<String, FieldValue>, ctx: &IntakeContext) -> NewPush {
         let Self { model, reference, key } = self;
         let (name, suffix) = match action {
@@ -43,6 +48,7 @@ impl Identity {
         NewPush {
             record_key: format!("{model}|{reference}"),
             summary: format!("{model} {name} {reference}"),
+            held: None,
             operation: Operation {
                 key: format!("{key}{suffix}"),
                 model: *model,

@@ -2,12 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::values::{lookup, plain, present, tags};
-use crate::domain::{FieldValue, LeadDraft, Lookup};
+use super::{
+    Examined,
+    normalise::Normalised,
+    values::{lookup, plain, present, tags},
+};
+use crate::{
+    config::FlagAction,
+    domain::{FieldValue, LeadDraft, Lookup},
+};
 
-/// The values of an upsert.
-pub(super) fn values(lead: &LeadDraft) -> BTreeMap<String, FieldValue> {
+/// The values of an upsert. What the lead says itself goes before its route.
+pub(super) fn values(examined: &Examined) -> BTreeMap<String, FieldValue> {
+    let Examined { normalised, route, .. } = examined;
+    let lead = &normalised.lead;
     let text = |text: &Option<String>| plain(text.clone());
+    let priority = lead.priority.or(route.priority);
     present([
         ("name", plain(title(lead))),
         ("contact_name", text(&lead.contact_name)),
@@ -19,25 +29,57 @@ pub(super) fn values(lead: &LeadDraft) -> BTreeMap<String, FieldValue> {
         ("street", text(&lead.street)),
         ("city", text(&lead.city)),
         ("zip", text(&lead.zip)),
-        ("country_id", lookup(&lead.country, Lookup::Country)),
-        ("lang_id", lookup(&lead.language, Lookup::Language)),
-        ("description", plain(description(lead))),
+        ("country_id", lookup(lead.country.as_ref(), Lookup::Country)),
+        ("lang_id", lookup(lead.language.as_ref(), Lookup::Language)),
+        ("description", plain(description(normalised))),
         ("expected_revenue", plain(lead.expected_revenue)),
         // A selection: Odoo wants the number as text.
-        ("priority", plain(lead.priority.map(|priority| priority.to_string()))),
-        ("source_id", lookup(&lead.source, Lookup::Source)),
-        ("medium_id", lookup(&lead.medium, Lookup::Medium)),
-        ("campaign_id", lookup(&lead.campaign, Lookup::Campaign)),
+        ("priority", plain(priority.map(|priority| priority.to_string()))),
+        ("source_id", lookup(lead.source.as_ref(), Lookup::Source)),
+        ("medium_id", lookup(lead.medium.as_ref(), Lookup::Medium)),
+        ("campaign_id", lookup(lead.campaign.as_ref(), Lookup::Campaign)),
         ("referred", text(&lead.referred)),
-        ("tag_ids", tags(&lead.tags)),
-        ("team_id", lookup(&lead.team, Lookup::Team)),
-        ("user_id", lookup(&lead.salesperson, Lookup::Salesperson)),
+        ("tag_ids", tags(&all_tags(examined))),
+        ("team_id", lookup(lead.team.as_ref().or(routed(examined, &route.team)), Lookup::Team)),
+        ("user_id", lookup(lead.salesperson.as_ref().or(routed(examined, &route.salesperson)), Lookup::Salesperson)),
+        ("active", plain(is_archived(examined).then_some(false))),
     ])
 }
 
-/// A title that we made is for a new lead: a later delivery that says less must not rename it.
-pub(super) fn create_only(lead: &LeadDraft) -> Vec<String> {
-    if lead.name.is_none() { vec!["name".to_owned()] } else { Vec::new() }
+/// A team of the route does not fit a salesperson that the lead names, nor the other way round.
+fn routed<'a>(examined: &Examined, value: &'a Option<String>) -> Option<&'a String> {
+    let lead = &examined.normalised.lead;
+    value.as_ref().filter(|_| lead.team.is_none() && lead.salesperson.is_none())
+}
+
+/// Its own, those of its route, and those of its flags.
+fn all_tags(Examined { normalised, flags, route, .. }: &Examined) -> Vec<String> {
+    let flags = flags.iter().filter(|raised| raised.action == FlagAction::Tag);
+    let mut tags = normalised.lead.tags.clone();
+    for tag in route.tags.iter().cloned().chain(flags.map(|raised| raised.flag.code().to_owned())) {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
+}
+
+fn is_archived(examined: &Examined) -> bool {
+    examined.flags.iter().any(|raised| raised.action == FlagAction::Archive)
+}
+
+/// A title that we made is for a new lead: a later delivery that says less must not rename it. Nor does one give the lead
+/// to somebody else, or archive it.
+pub(super) fn create_only(Examined { normalised, .. }: &Examined) -> Vec<String> {
+    let lead = &normalised.lead;
+    let given = [
+        ("name", lead.name.is_some()),
+        ("team_id", lead.team.is_some()),
+        ("user_id", lead.salesperson.is_some()),
+        ("priority", lead.priority.is_some()),
+        ("active", false),
+    ];
+    given.into_iter().filter(|(_, given)| !given).map(|(field, _)| field.to_owned()).collect()
 }
 
 /// The title in the pipeline: Odoo requires one.
@@ -49,14 +91,14 @@ fn title(lead: &LeadDraft) -> Option<String> {
     [lead.name.clone(), made, lead.email.clone(), lead.phone.clone()].into_iter().flatten().next()
 }
 
-/// The message and the answers, as plain text.
-fn description(lead: &LeadDraft) -> Option<String> {
+/// The message, the answers and what was typed otherwise, as plain text.
+fn description(Normalised { lead, typed }: &Normalised) -> Option<String> {
     let answers: Vec<_> = lead.answers.iter().map(|(question, answer)| format!("{question}: {answer}")).collect();
     let submitted = lead.submitted_at.map(|time| format!("Submitted: {} UTC", time.format("%Y-%m-%d %H:%M:%S")));
-    let parts: Vec<_> = [lead.message.clone(), (!answers.is_empty()).then(|| answers.join("\n")), submitted]
-        .into_iter()
-        .flatten()
-        .collect();
+    let typed: Vec<_> = typed.iter().map(|(field, typed)| format!("As typed: {field} {typed}")).collect();
+    let joined = |lines: Vec<String>| (!lines.is_empty()).then(|| lines.join("\n"));
+    let parts: Vec<_> =
+        [lead.message.clone(), joined(answers), joined(typed), submitted].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
@@ -65,6 +107,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn examined(lead: LeadDraft) -> Examined {
+        Examined { normalised: Normalised { lead, typed: Vec::new() }, ..Examined::default() }
+    }
 
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
@@ -105,13 +151,16 @@ mod tests {
             "team_id": {"lookup": {"kind": "team", "key": "Gulf"}},
             "user_id": {"lookup": {"kind": "salesperson", "key": "sales@example.com"}},
         });
-        assert_eq!(json!(values(&lead)), expected);
+        assert_eq!(json!(values(&examined(lead))), expected);
     }
 
     #[test]
     fn absent_fields_are_left_alone() {
         let lead = LeadDraft { phone: some("0501234567"), ..LeadDraft::default() };
-        assert_eq!(json!(values(&lead)), json!({"name": {"plain": "0501234567"}, "phone": {"plain": "0501234567"}}));
+        assert_eq!(
+            json!(values(&examined(lead))),
+            json!({"name": {"plain": "0501234567"}, "phone": {"plain": "0501234567"}})
+        );
     }
 
     #[test]

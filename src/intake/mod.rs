@@ -1,20 +1,39 @@
 //! From what a source sent to operations on Odoo. Pure: the same delivery gives the same operations, so the intake job
 //! can be run again at any time.
 //!
-//! The steps, one file each; further ones (checking, finding duplicates, scoring, routing) come between them:
+//! The steps, in their order:
 //!
 //! 1. `normalise`: one spelling for what people typed in many
-//! 2. `identity`: the reference of the record, the key of the operation
-//! 3. `lead`, `order`: Odoo's fields
+//! 2. `flags`: what is odd about a lead, and what follows from that
+//! 3. duplicates: Odoo alone knows them, so they are looked for where the operation is carried out
+//! 4. `score`: how promising it is, and why
+//! 5. `route`: who gets it
+//! 6. `identity`: the reference of the record, the key of the operation
+//! 7. `lead`, `own`, `order`: Odoo's fields, and the addon's own
 
+mod flags;
 mod identity;
 mod lead;
 mod normalise;
 mod order;
-mod text;
+mod own;
+mod route;
+mod score;
 mod values;
 
-use crate::domain::{Action, Draft, Operation, OrderState};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+pub use self::{
+    flags::{DncList, Raised},
+    normalise::{Normalised, e164},
+    route::Route,
+    score::{Part, Score},
+};
+use crate::{
+    config::{self, Config, FlagAction},
+    domain::{Action, Draft, LeadDraft, Operation, OrderState},
+};
 use identity::Identity;
 
 /// What the operations depend on beside the delivery.
@@ -22,6 +41,8 @@ use identity::Identity;
 pub struct IntakeContext {
     /// A back-fill: nobody is notified.
     pub silent: bool,
+    /// When the delivery arrived.
+    pub received_at: DateTime<Utc>,
 }
 
 /// An operation for the outbox.
@@ -33,36 +54,98 @@ pub struct NewPush {
     pub record_key: String,
     /// What it is, without personal data.
     pub summary: String,
+    /// Why it must wait for a person, if it must.
+    pub held: Option<String>,
 }
 
-/// Plans the operations for a delivery, in the order in which they must run.
-pub fn plan(source_id: &str, delivery_key: &str, drafts: Vec<Draft>, ctx: &IntakeContext) -> Vec<NewPush> {
-    let mut pushes = Vec::new();
-    for (index, draft) in drafts.into_iter().enumerate() {
-        let draft = normalise::draft(draft);
-        let identity = Identity::new(source_id, delivery_key, index, &draft);
-        match &draft {
-            Draft::Lead(lead) => {
-                let mut push = identity.push(Action::Upsert, lead::values(lead), ctx);
-                push.operation.create_only = lead::create_only(lead);
-                pushes.push(push);
-            }
-            Draft::Order(order) => {
-                let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
-                // An order that is cancelled before it was ever here needs all of its parts to be created at all.
-                let complete = order.customer.is_some() && order.lines.is_some();
-                if order.state != OrderState::Cancelled || complete {
-                    push(Action::Upsert, order::values(order));
+/// What the steps found out about a lead.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Examined {
+    /// With one spelling for each value.
+    pub normalised: Normalised,
+    /// What is odd.
+    pub flags: Vec<Raised>,
+    /// How promising it is.
+    pub score: Score,
+    /// Who gets it.
+    pub route: Route,
+}
+
+/// The steps as they are configured.
+#[derive(Debug, Clone, Default)]
+pub struct Intake {
+    settings: config::Intake,
+    flags: config::Flags,
+    scoring: config::Scoring,
+    routing: config::Routing,
+    dnc: DncList,
+}
+
+impl Intake {
+    /// The steps as configured; `dnc` is what the files of `[flags]` hold.
+    pub fn new(config: &Config, dnc: DncList) -> Self {
+        Self {
+            settings: config.intake.clone(),
+            flags: config.flags.clone(),
+            scoring: config.scoring,
+            routing: config.routing.clone(),
+            dnc,
+        }
+    }
+
+    /// Plans the operations for a delivery, in the order in which they must run.
+    pub fn plan(&self, source_id: &str, delivery_key: &str, drafts: Vec<Draft>, ctx: &IntakeContext) -> Vec<NewPush> {
+        let country = self.settings.country_of(source_id);
+        let mut pushes = Vec::new();
+        for (index, draft) in drafts.into_iter().enumerate() {
+            let identity = Identity::new(source_id, delivery_key, index, &draft);
+            match draft {
+                Draft::Lead(lead) => {
+                    let examined = self.examine(source_id, identity.reference(), lead, ctx.received_at);
+                    pushes.push(push(&identity, &examined, ctx));
                 }
-                match order.state {
-                    OrderState::Quotation => {}
-                    OrderState::Confirmed => push(Action::Confirm, Default::default()),
-                    OrderState::Cancelled => push(Action::Cancel, Default::default()),
+                Draft::Order(order) => {
+                    let order = &normalise::order(order, country);
+                    let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
+                    // An order that is cancelled before it was ever here needs all of its parts to be created at all.
+                    let complete = order.customer.is_some() && order.lines.is_some();
+                    if order.state != OrderState::Cancelled || complete {
+                        push(Action::Upsert, order::values(order));
+                    }
+                    match order.state {
+                        OrderState::Quotation => {}
+                        OrderState::Confirmed => push(Action::Confirm, Default::default()),
+                        OrderState::Cancelled => push(Action::Cancel, Default::default()),
+                    }
                 }
             }
         }
+        pushes
     }
-    pushes
+
+    /// Everything that is found out about a lead before it goes to Odoo.
+    pub fn examine(&self, source_id: &str, reference: &str, lead: LeadDraft, received_at: DateTime<Utc>) -> Examined {
+        let country = self.settings.country_of(source_id);
+        let normalised = normalise::lead(lead, country);
+        let lead = &normalised.lead;
+        let flags = flags::raise(lead, country, &self.flags, &self.dnc);
+        let score = score::score(lead, &flags, &self.scoring);
+        let subject = route::Subject { lead, source_id, reference, score: score.total, received_at };
+        let route = route::route(&subject, &self.routing);
+        Examined { normalised, flags, score, route }
+    }
+}
+
+/// The operation that brings a lead to Odoo.
+fn push(identity: &Identity, examined: &Examined, ctx: &IntakeContext) -> NewPush {
+    let mut push = identity.push(Action::Upsert, lead::values(examined), ctx);
+    push.operation.create_only = lead::create_only(examined);
+    push.operation.create_only.retain(|field| push.operation.values.contains_key(field));
+    push.operation.values.extend(own::values(examined));
+    let held = |raised: &&Raised| raised.action == FlagAction::Hold;
+    let reasons: Vec<_> = examined.flags.iter().filter(held).map(|raised| raised.flag.code()).collect();
+    push.held = (!reasons.is_empty()).then(|| format!("held for review: {}", reasons.join(", ")));
+    push
 }
 
 #[cfg(test)]
@@ -88,12 +171,17 @@ mod tests {
     }
 
     fn plan_one(draft: Draft) -> Vec<NewPush> {
-        plan("web", "msg_1", vec![draft], &IntakeContext::default())
+        Intake::default().plan("web", "msg_1", vec![draft], &IntakeContext::default())
     }
 
     #[test]
     fn leads_get_a_reference_and_a_key() {
-        let pushes = plan("web", "msg_1", vec![lead(Some("778")), lead(None)], &IntakeContext { silent: true });
+        let pushes = Intake::default().plan(
+            "web",
+            "msg_1",
+            vec![lead(Some("778")), lead(None)],
+            &IntakeContext { silent: true, ..IntakeContext::default() },
+        );
         let ids: Vec<_> = pushes.iter().map(|p| (&*p.operation.reference, &*p.operation.key, &*p.record_key)).collect();
         assert_eq!(
             ids,
@@ -122,7 +210,7 @@ mod tests {
         #[test]
         fn keys_fit_and_differ(delivery in "\\PC{1,255}", external in proptest::option::of("\\PC{1,180}"), n in 1..4usize) {
             let drafts: Vec<_> = (0..n).map(|_| lead(external.as_deref())).chain([order(OrderState::Confirmed, true)]).collect();
-            let pushes = plan(&"s".repeat(64), &delivery, drafts, &IntakeContext::default());
+            let pushes = Intake::default().plan(&"s".repeat(64), &delivery, drafts, &IntakeContext::default());
             let mut keys: Vec<_> = pushes.iter().map(|push| push.operation.key.clone()).collect();
             prop_assert!(keys.iter().all(|key| key.chars().count() <= 255));
             prop_assert!(pushes.iter().all(|push| push.operation.reference.chars().count() <= 255));

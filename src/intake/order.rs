@@ -8,18 +8,19 @@ use crate::domain::{FieldValue, Lookup, OrderDraft, OrderLineDraft};
 /// The values of an upsert.
 pub(super) fn values(order: &OrderDraft) -> BTreeMap<String, FieldValue> {
     // A price list says more than its currency.
-    let pricelist = lookup(&order.pricelist, Lookup::Pricelist).or_else(|| lookup(&order.currency, Lookup::Currency));
+    let pricelist = lookup(order.pricelist.as_ref(), Lookup::Pricelist)
+        .or_else(|| lookup(order.currency.as_ref(), Lookup::Currency));
     present([
         ("client_order_ref", plain(Some(order.external_id.clone()))),
         ("partner_id", order.customer.clone().map(FieldValue::Partner)),
         ("order_line", order.lines.as_ref().map(|lines| FieldValue::Lines(lines.iter().map(line).collect()))),
         ("pricelist_id", pricelist),
         ("validity_date", plain(order.valid_until.clone())),
-        ("team_id", lookup(&order.team, Lookup::Team)),
-        ("user_id", lookup(&order.salesperson, Lookup::Salesperson)),
-        ("source_id", lookup(&order.source, Lookup::Source)),
-        ("medium_id", lookup(&order.medium, Lookup::Medium)),
-        ("campaign_id", lookup(&order.campaign, Lookup::Campaign)),
+        ("team_id", lookup(order.team.as_ref(), Lookup::Team)),
+        ("user_id", lookup(order.salesperson.as_ref(), Lookup::Salesperson)),
+        ("source_id", lookup(order.source.as_ref(), Lookup::Source)),
+        ("medium_id", lookup(order.medium.as_ref(), Lookup::Medium)),
+        ("campaign_id", lookup(order.campaign.as_ref(), Lookup::Campaign)),
         ("tag_ids", tags(&order.tags)),
     ])
 }

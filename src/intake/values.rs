@@ -16,8 +16,8 @@ pub(super) fn plain(value: Option<impl Into<Value>>) -> Option<FieldValue> {
     value.map(|value| FieldValue::Plain(value.into()))
 }
 
-pub(super) fn lookup(name: &Option<String>, lookup: fn(String) -> Lookup) -> Option<FieldValue> {
-    name.clone().map(lookup).map(FieldValue::Lookup)
+pub(super) fn lookup(name: Option<&String>, lookup: fn(String) -> Lookup) -> Option<FieldValue> {
+    name.cloned().map(lookup).map(FieldValue::Lookup)
 }
 
 pub(super) fn tags(names: &[String]) -> Option<FieldValue> {

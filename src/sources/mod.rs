@@ -57,13 +57,13 @@ use crate::{
 
 /// Every kind of source.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "form", read: form::read },
-    Kind { name: "generic", read: generic::read },
-    Kind { name: "google", read: google::read },
-    Kind { name: "meta", read: meta::read },
-    Kind { name: "odoo", read: odoo::read },
-    Kind { name: "snapchat", read: snapchat::read },
-    Kind { name: "tiktok", read: tiktok::read },
+    Kind { name: "form", read: form::read, takes_leads: true },
+    Kind { name: "generic", read: generic::read, takes_leads: true },
+    Kind { name: "google", read: google::read, takes_leads: true },
+    Kind { name: "meta", read: meta::read, takes_leads: true },
+    Kind { name: "odoo", read: odoo::read, takes_leads: false },
+    Kind { name: "snapchat", read: snapchat::read, takes_leads: true },
+    Kind { name: "tiktok", read: tiktok::read, takes_leads: true },
 ];
 
 /// A kind of source, such as `generic`.
@@ -73,6 +73,8 @@ pub struct Kind {
     pub name: &'static str,
     /// Reads its keys of `[sources.<id>]`; problems go to the reader. `None` if the section cannot be used.
     pub read: fn(&mut Reader<'_>) -> Option<Box<dyn Setup>>,
+    /// Whether leads and orders come from it, so that it has the keys that say how they are read.
+    pub takes_leads: bool,
 }
 
 impl Kind {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Lane, NewJob, Store, StoreError,
-    jobs::{self, JobKind, JobState},
+    jobs::{self, JobKind},
     queries,
 };
 
@@ -156,8 +156,7 @@ fn keep(
     let counted = if awaits_intake { "awaiting" } else { "" };
     connection.prepare_cached(queries::DELIVERY_COUNT)?.execute([counted])?;
     if !awaits_intake {
-        let state = if error.is_none() { JobState::Ready } else { JobState::Parked };
-        jobs::insert(connection, &intake_job(id, &delivery.source, lane), state, error.as_deref(), now)?;
+        jobs::insert(connection, &intake_job(id, &delivery.source, lane, error), now)?;
     }
     Ok(Accepted { id, duplicate: None })
 }
@@ -170,13 +169,13 @@ pub(super) fn make_intake_jobs(connection: &Connection, limit: usize) -> rusqlit
     let deliveries: Vec<(i64, String, i64)> =
         awaiting.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
     for (id, source, received_at) in deliveries {
-        jobs::insert(connection, &intake_job(id, &source, Lane::Live), JobState::Ready, None, received_at)?;
+        jobs::insert(connection, &intake_job(id, &source, Lane::Live, None), received_at)?;
         taken.execute([id])?;
     }
     Ok(())
 }
 
-fn intake_job(delivery: i64, source: &str, lane: Lane) -> NewJob {
+fn intake_job(delivery: i64, source: &str, lane: Lane, held: Option<String>) -> NewJob {
     NewJob {
         kind: JobKind::Intake,
         lane,
@@ -187,6 +186,7 @@ fn intake_job(delivery: i64, source: &str, lane: Lane) -> NewJob {
         not_before: 0,
         delivery_id: Some(delivery),
         summary: format!("delivery {delivery} of {source}"),
+        held,
     }
 }
 
@@ -203,7 +203,7 @@ pub(super) fn keep_fetched(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
+    use super::super::{JobState, testing::*};
     use super::*;
 
     #[tokio::test]

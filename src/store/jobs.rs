@@ -127,6 +127,8 @@ pub struct NewJob {
     pub delivery_id: Option<i64>,
     /// A few words for lists, without personal data.
     pub summary: String,
+    /// It is parked from the start, for this reason.
+    pub held: Option<String>,
 }
 
 /// A claimed job.
@@ -438,13 +440,8 @@ impl Store {
     }
 }
 
-pub(super) fn insert(
-    connection: &Connection,
-    job: &NewJob,
-    state: JobState,
-    error: Option<&str>,
-    now: i64,
-) -> rusqlite::Result<()> {
+pub(super) fn insert(connection: &Connection, job: &NewJob, now: i64) -> rusqlite::Result<()> {
+    let state = if job.held.is_some() { JobState::Parked } else { JobState::Ready };
     connection.prepare_cached(queries::JOB_INSERT)?.execute(params![
         job.kind,
         job.lane as i64,
@@ -456,7 +453,7 @@ pub(super) fn insert(
         job.not_before,
         job.delivery_id,
         now,
-        error,
+        job.held,
     ])?;
     Ok(())
 }
@@ -535,7 +532,7 @@ fn finish(connection: &Connection, finish: Finish, now: i64) -> Result<bool, Sto
     match finish.outcome {
         Outcome::Done { then, bindings, .. } => {
             for job in &then {
-                insert(connection, job, JobState::Ready, None, now)?;
+                insert(connection, job, now)?;
             }
             for binding in &bindings {
                 bindings::put(connection, binding)?;

@@ -63,6 +63,7 @@ pub(super) fn push(key: &str) -> NewJob {
         not_before: 0,
         delivery_id: None,
         summary: "crm.lead upsert".to_owned(),
+        held: None,
     }
 }
 

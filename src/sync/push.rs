@@ -1,13 +1,13 @@
 //! Push: a batch of operations from the outbox into Odoo, in as few calls as there can be.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
-    domain::{Model, OpResult, OpStatus, Operation},
+    domain::{Model, OWN_FIELDS, OpResult, OpStatus, Operation},
     odoo::{Applied, Class, OdooError, ReadyOperation},
     store::{Binding, Store, StoreError},
     sync::{
-        Session,
+        Session, own,
         prepare::{self, Known, Prepared, Preparer},
     },
 };
@@ -33,12 +33,15 @@ pub struct Owned {
 }
 
 impl Owned {
-    fn of(&self, model: Model) -> Vec<String> {
-        match model {
-            Model::Lead => self.lead.clone(),
-            Model::Order => self.order.clone(),
-            Model::Partner => Vec::new(),
-        }
+    /// Those of the configuration, and the addon's own.
+    fn of(&self, operation: &Operation) -> Vec<String> {
+        let configured = match operation.model {
+            Model::Lead => self.lead.as_slice(),
+            Model::Order => self.order.as_slice(),
+            Model::Partner => &[],
+        };
+        let own = operation.values.keys().filter(|field| field.starts_with(OWN_FIELDS));
+        configured.iter().chain(own).cloned().collect()
     }
 }
 
@@ -49,7 +52,10 @@ pub async fn push(
     owned: &Owned,
     operations: &[Operation],
 ) -> Result<Vec<Pushed>, StoreError> {
-    let questions = prepare::questions(operations);
+    let has = |field: &str| session.bridge.has_field(Model::Lead, field);
+    let operations: Vec<Cow<'_, Operation>> = operations.iter().map(|operation| own::fit(operation, has)).collect();
+    let operations: Vec<&Operation> = operations.iter().map(Cow::as_ref).collect();
+    let questions = prepare::questions(operations.iter().copied());
     let _customers = match questions.partners.is_empty() {
         true => None,
         false => Some(session.customers.lock().await),
@@ -58,7 +64,7 @@ pub async fn push(
         Ok(answers) => answers,
         Err(error) => return Ok(operations.iter().map(|_| Pushed::Failed(error.clone())).collect()),
     };
-    let bindings = known_bindings(store, operations).await?;
+    let bindings = known_bindings(store, &operations).await?;
     let mut preparer = Preparer::new(&answers);
     let mut outcomes: Vec<Option<Pushed>> = Vec::with_capacity(operations.len());
     let mut units = Vec::with_capacity(operations.len());
@@ -67,7 +73,7 @@ pub async fn push(
         let known = Known {
             bound_id: binding.map(|binding| binding.record_id),
             base: binding.map(|binding| binding.written.clone()),
-            owned: owned.of(operation.model),
+            owned: owned.of(operation),
         };
         match preparer.prepare(operation, known) {
             Ok(prepared) => {
@@ -90,7 +96,7 @@ pub async fn push(
 /// it is installed later.
 async fn known_bindings(
     store: &Store,
-    operations: &[Operation],
+    operations: &[&Operation],
 ) -> Result<HashMap<(Model, String), Binding>, StoreError> {
     let mut bindings = HashMap::new();
     for model in Model::MIRRORED {

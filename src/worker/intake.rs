@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::DateTime;
+
 use super::{Handler, POLL, try_again};
 use crate::{
     clock::Clock,
     fetch::Order,
-    intake::{self, IntakeContext},
+    intake::{Intake, IntakeContext},
     sources::{Content, Registry, identity_of},
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
 };
@@ -20,6 +22,8 @@ pub struct IntakeHandler {
     pub store: Store,
     /// The configured sources.
     pub sources: Arc<Registry>,
+    /// The steps from drafts to operations.
+    pub intake: Arc<Intake>,
     /// The time.
     pub clock: Clock,
     /// Waits while so many live operations could be pushed now. None: never.
@@ -85,8 +89,11 @@ impl IntakeHandler {
             }
             Content::Changes(_) => return Err("changes from Odoo need no intake".to_owned()),
         };
-        let context = IntakeContext { silent: job.lane == Lane::Backfill };
-        let then = intake::plan(identity_of(&delivery.source), &delivery.key, drafts, &context)
+        let received_at = DateTime::from_timestamp_millis(delivery.received_at).unwrap_or_default();
+        let context = IntakeContext { silent: job.lane == Lane::Backfill, received_at };
+        let then = self
+            .intake
+            .plan(identity_of(&delivery.source), &delivery.key, drafts, &context)
             .into_iter()
             .map(|push| NewJob {
                 kind: JobKind::Push,
@@ -97,6 +104,7 @@ impl IntakeHandler {
                 not_before: 0,
                 delivery_id: Some(delivery.id),
                 summary: push.summary,
+                held: push.held,
             })
             .collect();
         Ok(Outcome::Done { result: None, then, bindings: Vec::new() })

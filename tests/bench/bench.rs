@@ -1,4 +1,4 @@
-//! How fast, how small, and at what cost: seven figures, each measured against its baseline in the same run.
+//! How fast, how small, and at what cost: eight figures, each measured against its baseline in the same run.
 //!
 //! `make bench` runs all of them; `make bench ONLY=push,pull QUICK=1` a part, with small sizes. Each file here measures
 //! one figure. Subject and baseline take turns (A B A B), and what is told is the median of the pairs, so that a machine
@@ -14,6 +14,7 @@ mod addon_cost;
 mod growth;
 mod idle;
 mod ingest;
+mod intake;
 mod latency;
 mod leads;
 mod load;
@@ -114,6 +115,7 @@ async fn main() -> ExitCode {
 async fn measure(figure: Figure, scale: Scale) -> report::Measured {
     match figure {
         Figure::Ingest => ingest::measure(scale).await,
+        Figure::Intake => intake::measure(scale).await,
         Figure::Push => push::measure(scale).await,
         Figure::Pull => pull::measure(scale).await,
         Figure::Latency => latency::measure(scale).await,

@@ -183,6 +183,7 @@ async fn work(store: &Store, kind: JobKind, batch: usize) -> usize {
                     not_before: 0,
                     delivery_id: job.delivery_id,
                     summary: "crm.lead upsert".to_owned(),
+                    held: None,
                 }],
                 JobKind::Fetch | JobKind::Push => Vec::new(),
             };

@@ -12,10 +12,11 @@ use crate::{
     plot::{Plot, number},
 };
 
-/// The seven figures.
+/// The eight figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Figure {
     Ingest,
+    Intake,
     Push,
     Pull,
     Latency,
@@ -25,12 +26,21 @@ pub enum Figure {
 }
 
 impl Figure {
-    pub const ALL: [Figure; 7] =
-        [Figure::Ingest, Figure::Push, Figure::Pull, Figure::Latency, Figure::AddonCost, Figure::Growth, Figure::Idle];
+    pub const ALL: [Figure; 8] = [
+        Figure::Ingest,
+        Figure::Intake,
+        Figure::Push,
+        Figure::Pull,
+        Figure::Latency,
+        Figure::AddonCost,
+        Figure::Growth,
+        Figure::Idle,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Figure::Ingest => "ingest",
+            Figure::Intake => "intake",
             Figure::Push => "push",
             Figure::Pull => "pull",
             Figure::Latency => "latency",
@@ -43,6 +53,7 @@ impl Figure {
     pub fn title(self) -> &'static str {
         match self {
             Figure::Ingest => "durable signed webhooks per second",
+            Figure::Intake => "drafts through the steps of intake per second, one core",
             Figure::Push => "leads per second into Odoo",
             Figure::Pull => "records per second out of Odoo",
             Figure::Latency => "from a webhook to Odoo, and from a save to the daemon",
@@ -87,6 +98,7 @@ const LINES: &[(&str, Aim, &str)] = &[
     ("ingest_vs_nostore_256", Aim::AtLeast(0.6), "ingest, 256 connections ÷ the same server without the store"),
     ("ingest_p99_ms_256", Aim::Below(25.0), "ingest, 256 connections: p99, ms"),
     ("ingest_vs_odoo_webhook", Aim::AtLeast(200.0), "ingest ÷ Odoo's own inbound webhook"),
+    ("intake_drafts_per_second", Aim::AtLeast(20_000.0), "intake: drafts per second on one core, all steps"),
     ("push_vs_inprocess", Aim::AtLeast(0.95), "push, threaded Odoo ÷ in-process create"),
     ("push_vs_inprocess_2_workers", Aim::AtLeast(1.6), "push, two workers ÷ in-process create"),
     (

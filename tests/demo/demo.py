@@ -244,7 +244,7 @@ def leads_in(odoo, daemon, secret):
 
 def find(odoo, lead):
     """Ids of the leads in Odoo that are this sample."""
-    domain = [["phone", "ilike", "0551234567"]] if "email" not in lead else [["email_from", "=", lead["email"]]]
+    domain = [["phone", "ilike", "551234567"]] if "email" not in lead else [["email_from", "=", lead["email"]]]
     return odoo("crm.lead", "search", domain, context={"active_test": False})
 
 

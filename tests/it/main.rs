@@ -14,6 +14,7 @@ mod check;
 mod commands;
 mod crash;
 mod hostile;
+mod intake;
 mod meta;
 mod orders;
 mod plain;

@@ -7,6 +7,7 @@ from . import g_assistant_operation
 from . import g_assistant_binding
 from . import g_assistant_applier
 from . import g_assistant_bridge
+from . import g_assistant_flag
 from . import crm_lead
 from . import sale_order
 from . import sale_order_line

@@ -4,6 +4,7 @@ from . import test_browser
 from . import test_capture
 from . import test_events
 from . import test_guard
+from . import test_intake
 from . import test_merge
 from . import test_order
 from . import test_pull

@@ -30,7 +30,7 @@ class TestApply(BridgeCase):
 
     def test_hello(self):
         hello = json.loads(self.bridge.hello())
-        self.assertEqual((hello["protocol"], hello["addon"]), (1, "1.1.0"))
+        self.assertEqual((hello["protocol"], hello["addon"]), (1, "1.2.0"))
         self.assertEqual(hello["fields"]["crm.lead"][:2], ["id", "name"])
         self.assertIn("order_line", hello["fields"]["sale.order"])
 

@@ -25,7 +25,7 @@ pub struct AddonBridge {
     pub(super) info: BridgeInfo,
     /// The database of the first answer: operations are for no other.
     database: Option<String>,
-    fields: HashMap<Model, FieldMap>,
+    pub(super) fields: HashMap<Model, FieldMap>,
 }
 
 /// Whether the addon answers.

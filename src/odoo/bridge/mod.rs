@@ -88,6 +88,15 @@ impl Bridge {
         }
     }
 
+    /// Whether the model has a field here.
+    pub fn has_field(&self, model: Model, field: &str) -> bool {
+        let fields = match self {
+            Self::Addon(bridge) => bridge.fields.get(&model),
+            Self::Plain(bridge) => bridge.fields.get(&model),
+        };
+        fields.is_some_and(|fields| fields.types.contains_key(field))
+    }
+
     /// Carries out operations; one answer each, in order. Safe to repeat as a whole after any error: what was done is
     /// recognised. Plain text in fields that are HTML here is made fit.
     pub async fn apply(&self, operations: &[ReadyOperation]) -> Result<Vec<Applied>, OdooError> {

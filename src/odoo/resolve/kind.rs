@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Product,
     Pricelist,
     Currency,
+    Flag,
 }
 
 /// What a search says about one key.
@@ -45,6 +46,7 @@ impl Kind {
             Lookup::Product(code) => (Self::Product, code),
             Lookup::Pricelist(name) => (Self::Pricelist, name),
             Lookup::Currency(code) => (Self::Currency, code),
+            Lookup::Flag(code) => (Self::Flag, code),
         }
     }
 
@@ -60,6 +62,7 @@ impl Kind {
             Self::Salesperson => "res.users",
             Self::Product => "product.product",
             Self::Pricelist | Self::Currency => "product.pricelist",
+            Self::Flag => "g_assistant.flag",
         }
     }
 
@@ -77,6 +80,7 @@ impl Kind {
             Self::Product => "product with the reference or barcode",
             Self::Pricelist => "price list",
             Self::Currency => "price list in the currency",
+            Self::Flag => "flag",
         }
     }
 
@@ -94,7 +98,7 @@ impl Kind {
         let (domain, fields): (Vec<Value>, &[&str]) = match self {
             // Archived ones too: their names are taken.
             Self::Source | Self::Medium | Self::Campaign | Self::Tag => (like("name"), &["name"]),
-            Self::Country => (vec![json!(["code", "in", upper()])], &["code"]),
+            Self::Country | Self::Flag => (vec![json!(["code", "in", upper()])], &["code"]),
             // There are few, and what fits a code is not a matter of equality.
             Self::Language => (vec![active], &["code", "iso_code"]),
             Self::Team | Self::Pricelist => ([vec![active], like("name")].concat(), &["name"]),
@@ -137,7 +141,7 @@ impl Kind {
         match self {
             Self::Source | Self::Medium | Self::Campaign | Self::Tag | Self::Team | Self::Pricelist => by_name("name"),
             Self::Salesperson => by_name("login"),
-            Self::Country => text(record, "code").eq_ignore_ascii_case(key).then_some(0),
+            Self::Country | Self::Flag => text(record, "code").eq_ignore_ascii_case(key).then_some(0),
             Self::Currency => text_of_pair(record, "currency_id").eq_ignore_ascii_case(key).then_some(0),
             Self::Product => [text(record, "default_code"), text(record, "barcode")].contains(&key).then_some(0),
             Self::Language => language_rank(key, text(record, "code"), text(record, "iso_code")),

@@ -37,7 +37,7 @@ const LINES: &str = "order_line";
 pub struct PlainBridge {
     pub(super) client: Client,
     pub(super) info: BridgeInfo,
-    fields: HashMap<Model, FieldMap>,
+    pub(super) fields: HashMap<Model, FieldMap>,
     /// The company that leads without salesperson and team belong to.
     company: Option<i64>,
     /// Whether the user may look up external ids. Found out by trying.

@@ -1,0 +1,86 @@
+from odoo.exceptions import AccessError
+from odoo.tests import Form, new_test_user, tagged
+
+from .common import BridgeCase
+
+
+@tagged("post_install", "-at_install")
+class TestIntake(BridgeCase):
+    """The daemon's own fields on a lead."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.spam = cls.env.ref("g_assistant_connector.flag_spam")
+
+    def lead_values(self, **values):
+        return {
+            "name": "From an ad",
+            "g_assistant_score": 74,
+            "g_assistant_score_reasons": "data quality 25/25: valid phone",
+            "g_assistant_flag_ids": [self.spam.id],
+            "g_assistant_platform": "meta",
+            "g_assistant_platform_lead": "1001",
+            **values,
+        }
+
+    def send(self, key, **values):
+        operation = {"key": key, "ref": "meta:1001", "values": self.lead_values(**values)}
+        operation["owned"] = [name for name in operation["values"] if name.startswith("g_assistant_")]
+        result = self.apply(operation)[0]
+        self.assertIsNone(result["error"])
+        return self.env["crm.lead"].browse(result["id"])
+
+    def test_the_daemon_writes_its_fields_and_they_stay_its_own(self):
+        lead = self.send("i1")
+        self.assertEqual(lead.g_assistant_score, 74)
+        self.assertEqual(lead.g_assistant_flag_ids, self.spam)
+        lead.g_assistant_score = 3
+        again = self.send("i2", g_assistant_score=80, g_assistant_flag_ids=[])
+        self.assertEqual(again, lead)
+        self.assertEqual(lead.g_assistant_score, 80)
+        self.assertFalse(lead.g_assistant_flag_ids)
+
+    def test_they_are_no_events(self):
+        lead = self.send("i3")
+        self.end_transaction()
+        self.env["g_assistant.event"].search([]).unlink()
+        lead.g_assistant_score_reasons = "another reason"
+        self.assertFalse(self.new_events())
+
+    def test_leads_are_found_and_grouped_by_flag(self):
+        lead = self.send("i4")
+        flagged = self.env["crm.lead"].search([("g_assistant_flag_ids.code", "=", "SPAM")])
+        self.assertIn(lead, flagged)
+        groups = self.env["crm.lead"]._read_group(
+            [("id", "=", lead.id)], ["g_assistant_flag_ids"], ["__count"]
+        )
+        self.assertEqual(groups, [(self.spam, 1)])
+
+    def test_there_is_a_flag_for_each_code(self):
+        codes = self.env["g_assistant.flag"].search([]).mapped("code")
+        self.assertEqual(
+            codes,
+            [
+                "INVALID_EMAIL",
+                "INVALID_PHONE",
+                "DISPOSABLE_EMAIL",
+                "SUSPICIOUS_DOMAIN",
+                "DNC_LIST",
+                "TEST_LEAD",
+                "SPAM",
+                "NO_CONSENT",
+                "DUPLICATE",
+            ],
+        )
+
+    def test_a_salesperson_reads_them_in_the_form(self):
+        user = new_test_user(
+            self.env, "g-assistant-sales", groups="sales_team.group_sale_salesman_all_leads"
+        )
+        lead = self.send("i5").with_user(user)
+        with Form(lead) as form:
+            self.assertEqual(form.g_assistant_score, 74)
+            self.assertEqual(form.g_assistant_flag_ids.ids, self.spam.ids)
+        with self.assertRaises(AccessError):
+            self.spam.with_user(user).name = "Ham"

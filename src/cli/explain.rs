@@ -1,0 +1,186 @@
+//! `explain FILE`: what becomes of a lead, step by step, without sending it.
+
+use std::{fs, io::Read, path::PathBuf};
+
+use anyhow::{Context, bail};
+use chrono::Utc;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Failure;
+use crate::{
+    app::open_intake,
+    config::Config,
+    domain::{Draft, FieldValue, LeadDraft},
+    intake::{Examined, Intake, IntakeContext, NewPush},
+    sources::{API, Content, Source, Tokens, open_all},
+};
+
+/// Every step is printed: as it was read, normalised, its flags, its score with the reasons, its route, and the operation
+/// that would be sent to Odoo. Duplicates are looked for in Odoo, when the operation is carried out.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The body of a webhook with leads, or one lead alone (docs/lead-schema.md); - reads standard input
+    file: PathBuf,
+    /// Read it as this source would, with its country and its form of JSON
+    #[arg(long, value_name = "ID")]
+    source: Option<String>,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// One lead and what was found out about it.
+struct Explained {
+    parsed: LeadDraft,
+    examined: Examined,
+    push: NewPush,
+}
+
+impl Explain {
+    pub(super) fn run(self, config: Config) -> Result<(), Failure> {
+        let intake = open_intake(&config)?;
+        let (warnings, explained) = self.explain(&config, &intake)?;
+        if self.json {
+            let leads: Vec<Value> = explained.iter().map(Explained::json).collect();
+            let all = json!({ "warnings": warnings, "leads": leads });
+            println!("{}", serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
+            return Ok(());
+        }
+        for warning in warnings {
+            println!("warning: {warning}");
+        }
+        for (position, lead) in explained.iter().enumerate() {
+            if position > 0 {
+                println!();
+            }
+            lead.print();
+        }
+        Ok(())
+    }
+
+    fn explain(&self, config: &Config, intake: &Intake) -> anyhow::Result<(Vec<String>, Vec<Explained>)> {
+        let name = self.file.display();
+        let body = match self.file.as_os_str().to_str() {
+            Some("-") => {
+                let mut body = Vec::new();
+                std::io::stdin().read_to_end(&mut body).context("reading standard input")?;
+                body
+            }
+            _ => fs::read(&self.file).with_context(|| format!("reading {name}"))?,
+        };
+        let parsed = match &self.source {
+            None => open_all(&[], Tokens::default())?.api().parse(&body),
+            Some(id) => {
+                let spec = config.sources.iter().find(|spec| spec.id == *id);
+                let spec = spec.with_context(|| format!("no source `{id}` is configured"))?;
+                let source: Box<dyn Source> = spec.setup.open().with_context(|| format!("opening source `{id}`"))?;
+                source.parse(&body)
+            }
+        };
+        let parsed = parsed.with_context(|| format!("reading {name}"))?;
+        let Content::Drafts(drafts) = parsed.content else { bail!("{name} holds no leads") };
+        let source = self.source.as_deref().unwrap_or(API);
+        let context = IntakeContext { silent: false, received_at: Utc::now() };
+        let mut explained = Vec::new();
+        for draft in drafts {
+            let Draft::Lead(lead) = draft else { bail!("{name} holds orders; only leads have steps to explain") };
+            // The key of a delivery that never was: it shows in the reference of leads without an id of their own.
+            let planned = intake.plan(source, "explain", vec![Draft::Lead(lead.clone())], &context);
+            let push = planned.into_iter().next().context("internal error: a lead without an operation")?;
+            let examined = intake.examine(source, &push.operation.reference, lead.clone(), context.received_at);
+            explained.push(Explained { parsed: lead, examined, push });
+        }
+        Ok((parsed.warnings, explained))
+    }
+}
+
+impl Explained {
+    fn json(&self) -> Value {
+        let Self { parsed, examined, push } = self;
+        json!({
+            "parsed": said(&json!(parsed)),
+            "normalised": said(&json!(examined.normalised.lead)),
+            "typed": examined.normalised.typed,
+            "flags": examined.flags,
+            "score": examined.score,
+            "route": examined.route,
+            "held": push.held,
+            "operation": push.operation,
+        })
+    }
+
+    fn print(&self) {
+        let Self { parsed, examined, push } = self;
+        let (read, normalised) = (said(&json!(parsed)), said(&json!(examined.normalised.lead)));
+        println!("read");
+        for (field, value) in read.as_object().into_iter().flatten() {
+            println!("  {field}: {}", shown(value));
+        }
+        println!("normalised");
+        for (field, value) in normalised.as_object().into_iter().flatten() {
+            if read.get(field) != Some(value) {
+                println!("  {field}: {}", shown(value));
+            }
+        }
+        println!("flags");
+        for raised in &examined.flags {
+            println!("  {}: {} → {}", raised.flag, raised.reason, shown(&json!(raised.action)));
+        }
+        println!("score {}", examined.score.total);
+        for part in &examined.score.parts {
+            println!("  {part}");
+        }
+        let route = &examined.route;
+        println!("route {}", route.rule.as_deref().unwrap_or("no rule fits, and there is no default"));
+        for (field, value) in
+            said(&json!(route)).as_object().into_iter().flatten().filter(|(field, _)| *field != "rule")
+        {
+            println!("  {field}: {}", shown(value));
+        }
+        println!("operation {}", push.summary);
+        for (field, value) in &push.operation.values {
+            let once = if push.operation.create_only.contains(field) { " (new leads only)" } else { "" };
+            println!("  {field}: {}{once}", shown_value(value));
+        }
+        if let Some(held) = &push.held {
+            println!("{held}; see `g-assistant outbox list --state parked`");
+        }
+    }
+}
+
+/// An object without what is empty.
+fn said(value: &Value) -> Value {
+    let empty = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    };
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(field, value)| (field.clone(), said(value)))
+            .filter(|(_, value)| !empty(value))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        value => value.clone(),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.replace('\n', " | "),
+        value => value.to_string(),
+    }
+}
+
+fn shown_value(value: &FieldValue) -> String {
+    match value {
+        FieldValue::Plain(value) => shown(value),
+        FieldValue::Lookup(lookup) => format!("{lookup:?}"),
+        FieldValue::Lookups(lookups) => format!("{lookups:?}"),
+        // Leads have neither.
+        FieldValue::Partner(_) | FieldValue::Lines(_) => String::new(),
+    }
+}

@@ -1,0 +1,122 @@
+//! What is found out about a lead on its way: in the addon's own fields, in the description without them, and explained.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::{
+    daemon::Daemon,
+    odoo::{Database, Server, Template},
+};
+
+/// Two good leads and two odd ones.
+fn leads() -> Value {
+    json!({"leads": [
+        {"external_id": "good", "contact_name": "سارة علي", "email": "sara@example.com", "phone": "٠٥٠ ١٢٣ ٤٥٦٧",
+         "city": "الرياض", "campaign": "Ramadan 2026", "message": "I need twenty cars by the end of May"},
+        {"external_id": "spam", "contact_name": "Win", "email": "win@mailinator.com",
+         "message": "https://a.example https://b.example https://c.example https://d.example"},
+        {"external_id": "listed", "contact_name": "Omar", "phone": "0551112222"},
+    ]})
+}
+
+/// A daemon whose leads from a campaign go to the administrator, and whose spam waits.
+fn daemon(server: &Server, database: &Database) -> Daemon {
+    let daemon = Daemon::configure(server, database, "");
+    let list = daemon.config().with_file_name("dnc.txt");
+    fs::write(&list, "# asked us not to call\n+966 55 111 2222\n").expect("written");
+    let sections = "[intake]\ncountry = \"SA\"\n\n[flags]\nSPAM = \"hold\"\nDNC_LIST = \"archive\"\n\
+                    DISPOSABLE_EMAIL = \"tag\"\ndnc_files = [\"dnc.txt\"]\n\n[routing]\n\
+                    rules = [{ name = \"Ads\", campaign = \"ramadan*\", salespeople = [\"admin\"], priority = 3 }]\n\
+                    default = { tags = [\"Unsorted\"] }\n\n[store]\n";
+    daemon.edit("[store]\n", sections);
+    daemon
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_addon_has_score_flags_and_route_on_the_lead() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let mut daemon = daemon(server, &database);
+    daemon.start_connected().await;
+    assert_eq!(daemon.send("m1", &leads()).await.status, 202);
+    daemon.drained().await;
+
+    let admin = database.admin(server).await;
+    let good = admin.search("crm.lead", json!([["phone", "=", "+966501234567"]])).await[0];
+    let fields = ["city", "priority", "user_id", "g_assistant_score", "g_assistant_route", "g_assistant_flag_ids"];
+    let lead = admin.read("crm.lead", good, &fields).await;
+    assert_eq!((&lead["city"], &lead["priority"]), (&json!("Riyadh"), &json!("3")), "{lead}");
+    assert_eq!((&lead["g_assistant_route"], &lead["g_assistant_flag_ids"]), (&json!("Ads"), &json!([])), "{lead}");
+    assert!(lead["user_id"].is_number(), "{lead}");
+    assert!(lead["g_assistant_score"].as_i64().is_some_and(|score| score >= 50), "{lead}");
+    let description = database.sql(&format!("select description from crm_lead where id = {good}"));
+    assert!(description.contains("٠٥٠ ١٢٣ ٤٥٦٧"), "what was typed is kept: {description}");
+
+    // Whom the list names is there, archived; what is spam waits until somebody lets it go on.
+    let listed = "select count(*) from crm_lead where not active and phone = '+966551112222'";
+    assert_eq!(database.count(listed), 1);
+    assert_eq!(database.count("select count(*) from crm_lead where email_from like 'win@%'"), 0);
+    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    assert_eq!(parked[0]["error"], "held for review: SPAM", "{parked}");
+    let id = parked[0]["id"].to_string();
+    assert!(daemon.cli(&["outbox", "retry", &id]).status.success());
+    daemon.drained().await;
+    let flags = database.sql(
+        "select string_agg(f.code, ' ' order by f.code) from crm_lead l \
+         join g_assistant_lead_flag_rel r on r.lead_id = l.id join g_assistant_flag f on f.id = r.flag_id \
+         where l.email_from = 'win@mailinator.com'",
+    );
+    assert_eq!(flags.trim(), "DISPOSABLE_EMAIL SPAM");
+
+    // A person takes the lead; a later delivery neither gives it back nor keeps the old score.
+    let other = admin.create("res.users", json!({"name": "Huda", "login": "huda"})).await;
+    admin.write("crm.lead", good, json!({"user_id": other, "g_assistant_score": 1})).await;
+    let again = json!({"lead": {"external_id": "good", "contact_name": "سارة علي", "campaign": "Ramadan 2026"}});
+    daemon.send("m2", &again).await;
+    daemon.drained().await;
+    let now = admin.read("crm.lead", good, &["user_id", "g_assistant_score"]).await;
+    assert_eq!(now["user_id"], json!(other), "{now}");
+    assert!(now["g_assistant_score"].as_i64().is_some_and(|score| score > 1), "{now}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_addon_what_matters_is_in_the_description() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Plain);
+    let mut daemon = daemon(server, &database);
+    daemon.start_connected().await;
+    daemon.send("m1", &leads()).await;
+    daemon.drained().await;
+    let description = database.sql("select description from crm_lead where phone = '+966501234567'");
+    assert!(description.contains("Score: "), "{description}");
+    let listed = database.sql("select description from crm_lead where phone = '+966551112222' and not active");
+    assert!(listed.contains("Flags: DNC_LIST"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_prints_every_step() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Plain);
+    let daemon = daemon(server, &database);
+    let file = daemon.config().with_file_name("leads.json");
+    fs::write(&file, leads().to_string()).expect("written");
+    let file = file.to_str().expect("text");
+    let all = daemon.cli_json(&["explain", file, "--json"]);
+    let [good, spam, listed] = [0, 1, 2].map(|n| &all["leads"][n]);
+    assert_eq!(good["normalised"]["phone"], "+966501234567", "{good}");
+    assert_eq!(good["route"]["rule"], "Ads");
+    assert_eq!(good["operation"]["ref"], "api:good");
+    assert_eq!(spam["held"], "held for review: SPAM");
+    assert_eq!(spam["score"]["total"], 0);
+    assert_eq!((&listed["flags"][0]["flag"], &listed["flags"][0]["action"]), (&json!("DNC_LIST"), &json!("archive")));
+    assert_eq!(listed["route"]["rule"], "default");
+
+    let text = daemon.cli(&["explain", file]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    for step in ["read", "normalised", "flags", "score ", "route Ads", "operation crm.lead upsert"] {
+        assert!(text.contains(step), "{step} in {text}");
+    }
+    // Nothing was sent anywhere.
+    assert_eq!(database.count("select count(*) from crm_lead"), 0);
+}
