@@ -7,6 +7,7 @@
 //! 2. `identity`: the reference of the record, the key of the operation
 //! 3. `lead`, `order`: Odoo's fields
 
+pub mod duplicates;
 mod identity;
 mod lead;
 mod normalise;
