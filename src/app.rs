@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     config::Config,
     http::{self, AppState},
+    intake::Intake,
     sources::{self, Registry, Tokens},
     store::{Store, StoreOptions},
     sync::{
@@ -65,7 +66,12 @@ impl App {
 
     /// The intake worker's handler.
     pub fn intake(&self) -> IntakeHandler {
-        IntakeHandler { store: self.store.clone(), sources: Arc::clone(&self.sources), clock: self.clock.clone() }
+        IntakeHandler {
+            store: self.store.clone(),
+            sources: Arc::clone(&self.sources),
+            intake: Arc::new(Intake::new(self.config.intake.clone())),
+            clock: self.clock.clone(),
+        }
     }
 
     /// The push worker's handler.

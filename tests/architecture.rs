@@ -18,13 +18,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["sources"]),
     ("net", &[]),
     ("sources", &["config"]),
-    ("intake", &[]),
+    ("intake", &["config"]),
     ("store", &[]),
     ("odoo", &["config", "net"]),
     ("sync", &["config", "odoo", "store"]),
     ("worker", &["intake", "odoo", "sources", "store", "sync"]),
     ("http", &["config", "sources", "store", "sync"]),
-    ("app", &["config", "http", "sources", "store", "sync", "worker"]),
+    ("app", &["config", "http", "intake", "sources", "store", "sync", "worker"]),
     ("cli", &["app", "config", "intake", "net", "odoo", "sources", "store", "sync", "worker"]),
 ];
 

@@ -21,7 +21,7 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{FieldValue, Operation},
-    intake::{self, IntakeContext, NewPush},
+    intake::{Intake, IntakeContext, NewPush},
     sources::{Content, FILE, Source, Tokens, open_all},
     store::{Lane, NewDelivery, Reply, Store, StoreError},
     telemetry, worker,
@@ -77,7 +77,7 @@ struct Chunk {
 
 impl Push {
     pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
-        let chunks = self.read()?;
+        let chunks = self.read(&Intake::new(config.intake.clone()))?;
         let count: usize = chunks.iter().map(|chunk| chunk.planned.len()).sum();
         self.show(&chunks)?;
         if !self.apply {
@@ -97,7 +97,7 @@ impl Push {
     }
 
     /// Reads and parses the whole file before anything is sent.
-    fn read(&self) -> anyhow::Result<Vec<Chunk>> {
+    fn read(&self, intake: &Intake) -> anyhow::Result<Vec<Chunk>> {
         let name = self.file.display();
         let bytes = fs::read(&self.file).with_context(|| format!("reading {name}"))?;
         let extension = self.file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
@@ -108,12 +108,13 @@ impl Push {
             .enumerate()
             .map(|(number, rows)| {
                 let first = number * CHUNK + 1;
-                self.chunk(parser, rows).with_context(|| format!("{name}: rows {first} to {}", first + rows.len() - 1))
+                self.chunk(intake, parser, rows)
+                    .with_context(|| format!("{name}: rows {first} to {}", first + rows.len() - 1))
             })
             .collect()
     }
 
-    fn chunk(&self, parser: &dyn Source, rows: &[Value]) -> anyhow::Result<Chunk> {
+    fn chunk(&self, intake: &Intake, parser: &dyn Source, rows: &[Value]) -> anyhow::Result<Chunk> {
         let body = serde_json::to_vec(&json!({ self.kind.key(): rows }))?;
         let digest = Sha256::digest(&body);
         let key = format!("file-{}", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>());
@@ -121,7 +122,7 @@ impl Push {
         let Content::Drafts(drafts) = parsed.content else {
             bail!("the file holds neither leads nor orders");
         };
-        let planned = intake::plan(FILE, &key, drafts, &IntakeContext { silent: true });
+        let planned = intake.plan(FILE, &key, drafts, &IntakeContext { silent: true });
         Ok(Chunk { key, body, planned, warnings: parsed.warnings })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{Config, ConfigError, Log, Server, Store, Sync};
+use super::{Config, ConfigError, Intake, Log, Server, Store, Sync};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -22,6 +22,7 @@ fn it_says_what_holds_without_it() {
         assert_eq!(config.server, Server::default());
         assert_eq!(config.store, Store::default());
         assert_eq!(config.sync, Sync::default());
+        assert_eq!(config.intake, Intake::default());
         assert_eq!(config.log, Log::default());
         assert_eq!(config.odoo, parse(EXAMPLE).unwrap().odoo);
         assert_eq!(format!("{:?}", config.sources), format!("{:?}", parse(EXAMPLE).unwrap().sources));
@@ -29,8 +30,11 @@ fn it_says_what_holds_without_it() {
     }
 }
 
-/// The same name for the same key of sources of one kind: it need be shown only once.
+/// The same name for the same key of sources of one kind, or of all: it need be shown only once.
 fn by_kind(path: &str) -> String {
+    if path.starts_with("sources.") && path.ends_with(".country") && path.matches('.').count() == 2 {
+        return "sources.country".to_owned();
+    }
     path.replace("sources.website", "sources.generic").replace("sources.forms", "sources.generic")
 }
 
@@ -54,7 +58,7 @@ fn it_names_every_key() {
                 Some(named)
             }));
         } else if let Some((key, _)) = line.trim_start_matches(['#', ' ']).split_once(" = ") {
-            named.insert(format!("{section}{key}"));
+            named.insert(by_kind(&format!("{section}{key}")));
         }
     }
     let ConfigError::Invalid(problems) = parse(&format!("nonsense = 0\n{asked}")).unwrap_err() else {
@@ -65,7 +69,7 @@ fn it_names_every_key() {
     for problem in problems.list {
         let (_, known) = problem.hint.as_deref().and_then(|hint| hint.split_once("known here: ")).unwrap();
         for key in known.split(", ") {
-            let key = by_kind(&problem.key).replace("nonsense", key.trim_matches('`'));
+            let key = by_kind(&problem.key.replace("nonsense", key.trim_matches('`')));
             assert!(named.contains(&key), "config.example.toml does not name `{key}`");
         }
     }

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod example;
 pub mod expect;
+mod intake;
 mod log;
 mod mask;
 mod odoo;
@@ -28,6 +29,7 @@ use std::{
 };
 
 pub use self::{
+    intake::Intake,
     log::{Log, LogFormat},
     odoo::{AddonChoice, Odoo, TransportChoice},
     problem::{Problem, Problems},
@@ -50,6 +52,8 @@ pub struct Config {
     pub odoo: Odoo,
     /// `[sync]`
     pub sync: Sync,
+    /// `[intake]`
+    pub intake: Intake,
     /// `[log]`
     pub log: Log,
     /// `[sources.<id>]`, read by the file of their kind.
@@ -102,9 +106,10 @@ impl Config {
         let store = Store::read(file.table("store"));
         let odoo = Odoo::read(file.table("odoo"));
         let sync = Sync::read(file.table("sync"));
+        let mut intake = Intake::read(file.table("intake"));
         let log = Log::read(file.table("log"));
-        let sources = sources::read(file.table("sources"), kinds);
+        let sources = sources::read(file.table("sources"), kinds, &mut intake.countries);
         file.finish();
-        Some(Self { server, store, odoo: odoo?, sync, log, sources: sources?, warnings: Problems::default() })
+        Some(Self { server, store, odoo: odoo?, sync, intake, log, sources: sources?, warnings: Problems::default() })
     }
 }

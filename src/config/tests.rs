@@ -290,7 +290,7 @@ fn every_mistake_is_named_where_it_is() {
             "[sources.web]",
             "[oddo]\n\n[sources.web]",
             &[
-                "7:2: oddo: unknown section | did you mean `odoo`? known here: `server`, `store`, `odoo`, `sync`, `log`, `sources`",
+                "7:2: oddo: unknown section | did you mean `odoo`? known here: `server`, `store`, `odoo`, `sync`, `intake`, `log`, `sources`",
             ],
         ),
         // a key twice

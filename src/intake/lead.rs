@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::values::{lookup, plain, present, tags};
+use super::{
+    normalise::Normalised,
+    values::{lookup, plain, present, tags},
+};
 use crate::domain::{FieldValue, LeadDraft, Lookup};
 
 /// The values of an upsert.
-pub(super) fn values(lead: &LeadDraft) -> BTreeMap<String, FieldValue> {
+pub(super) fn values(normalised: &Normalised) -> BTreeMap<String, FieldValue> {
+    let lead = &normalised.lead;
     let text = |text: &Option<String>| plain(text.clone());
     present([
         ("name", plain(title(lead))),
@@ -21,7 +25,7 @@ pub(super) fn values(lead: &LeadDraft) -> BTreeMap<String, FieldValue> {
         ("zip", text(&lead.zip)),
         ("country_id", lookup(&lead.country, Lookup::Country)),
         ("lang_id", lookup(&lead.language, Lookup::Language)),
-        ("description", plain(description(lead))),
+        ("description", plain(description(normalised))),
         ("expected_revenue", plain(lead.expected_revenue)),
         // A selection: Odoo wants the number as text.
         ("priority", plain(lead.priority.map(|priority| priority.to_string()))),
@@ -49,14 +53,14 @@ fn title(lead: &LeadDraft) -> Option<String> {
     [lead.name.clone(), made, lead.email.clone(), lead.phone.clone()].into_iter().flatten().next()
 }
 
-/// The message and the answers, as plain text.
-fn description(lead: &LeadDraft) -> Option<String> {
+/// The message, the answers and what was typed otherwise, as plain text.
+fn description(Normalised { lead, typed }: &Normalised) -> Option<String> {
     let answers: Vec<_> = lead.answers.iter().map(|(question, answer)| format!("{question}: {answer}")).collect();
     let submitted = lead.submitted_at.map(|time| format!("Submitted: {} UTC", time.format("%Y-%m-%d %H:%M:%S")));
-    let parts: Vec<_> = [lead.message.clone(), (!answers.is_empty()).then(|| answers.join("\n")), submitted]
-        .into_iter()
-        .flatten()
-        .collect();
+    let typed: Vec<_> = typed.iter().map(|(field, typed)| format!("As typed: {field} {typed}")).collect();
+    let joined = |lines: Vec<String>| (!lines.is_empty()).then(|| lines.join("\n"));
+    let parts: Vec<_> =
+        [lead.message.clone(), joined(answers), joined(typed), submitted].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
@@ -65,6 +69,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn normalised(lead: LeadDraft) -> Normalised {
+        Normalised { lead, typed: Vec::new() }
+    }
 
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
@@ -105,13 +113,16 @@ mod tests {
             "team_id": {"lookup": {"kind": "team", "key": "Gulf"}},
             "user_id": {"lookup": {"kind": "salesperson", "key": "sales@example.com"}},
         });
-        assert_eq!(json!(values(&lead)), expected);
+        assert_eq!(json!(values(&normalised(lead))), expected);
     }
 
     #[test]
     fn absent_fields_are_left_alone() {
         let lead = LeadDraft { phone: some("0501234567"), ..LeadDraft::default() };
-        assert_eq!(json!(values(&lead)), json!({"name": {"plain": "0501234567"}, "phone": {"plain": "0501234567"}}));
+        assert_eq!(
+            json!(values(&normalised(lead))),
+            json!({"name": {"plain": "0501234567"}, "phone": {"plain": "0501234567"}})
+        );
     }
 
     #[test]

@@ -12,10 +12,14 @@ mod identity;
 mod lead;
 mod normalise;
 mod order;
-mod text;
 mod values;
 
-use crate::domain::{Action, Draft, Operation, OrderState};
+pub use normalise::e164;
+
+use crate::{
+    config,
+    domain::{Action, Draft, Operation, OrderState},
+};
 use identity::Identity;
 
 /// What the operations depend on beside the delivery.
@@ -36,34 +40,49 @@ pub struct NewPush {
     pub summary: String,
 }
 
-/// Plans the operations for a delivery, in the order in which they must run.
-pub fn plan(source_id: &str, delivery_key: &str, drafts: Vec<Draft>, ctx: &IntakeContext) -> Vec<NewPush> {
-    let mut pushes = Vec::new();
-    for (index, draft) in drafts.into_iter().enumerate() {
-        let draft = normalise::draft(draft);
-        let identity = Identity::new(source_id, delivery_key, index, &draft);
-        match &draft {
-            Draft::Lead(lead) => {
-                let mut push = identity.push(Action::Upsert, lead::values(lead), ctx);
-                push.operation.create_only = lead::create_only(lead);
-                pushes.push(push);
-            }
-            Draft::Order(order) => {
-                let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
-                // An order that is cancelled before it was ever here needs all of its parts to be created at all.
-                let complete = order.customer.is_some() && order.lines.is_some();
-                if order.state != OrderState::Cancelled || complete {
-                    push(Action::Upsert, order::values(order));
+/// The steps as they are configured.
+#[derive(Debug, Clone, Default)]
+pub struct Intake {
+    settings: config::Intake,
+}
+
+impl Intake {
+    /// The steps with these settings.
+    pub fn new(settings: config::Intake) -> Self {
+        Self { settings }
+    }
+
+    /// Plans the operations for a delivery, in the order in which they must run.
+    pub fn plan(&self, source_id: &str, delivery_key: &str, drafts: Vec<Draft>, ctx: &IntakeContext) -> Vec<NewPush> {
+        let country = self.settings.country_of(source_id);
+        let mut pushes = Vec::new();
+        for (index, draft) in drafts.into_iter().enumerate() {
+            let identity = Identity::new(source_id, delivery_key, index, &draft);
+            match draft {
+                Draft::Lead(lead) => {
+                    let lead = normalise::lead(lead, country);
+                    let mut push = identity.push(Action::Upsert, lead::values(&lead), ctx);
+                    push.operation.create_only = lead::create_only(&lead.lead);
+                    pushes.push(push);
                 }
-                match order.state {
-                    OrderState::Quotation => {}
-                    OrderState::Confirmed => push(Action::Confirm, Default::default()),
-                    OrderState::Cancelled => push(Action::Cancel, Default::default()),
+                Draft::Order(order) => {
+                    let order = &normalise::order(order, country);
+                    let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
+                    // An order that is cancelled before it was ever here needs all of its parts to be created at all.
+                    let complete = order.customer.is_some() && order.lines.is_some();
+                    if order.state != OrderState::Cancelled || complete {
+                        push(Action::Upsert, order::values(order));
+                    }
+                    match order.state {
+                        OrderState::Quotation => {}
+                        OrderState::Confirmed => push(Action::Confirm, Default::default()),
+                        OrderState::Cancelled => push(Action::Cancel, Default::default()),
+                    }
                 }
             }
         }
+        pushes
     }
-    pushes
 }
 
 #[cfg(test)]
@@ -89,12 +108,17 @@ mod tests {
     }
 
     fn plan_one(draft: Draft) -> Vec<NewPush> {
-        plan("web", "msg_1", vec![draft], &IntakeContext::default())
+        Intake::default().plan("web", "msg_1", vec![draft], &IntakeContext::default())
     }
 
     #[test]
     fn leads_get_a_reference_and_a_key() {
-        let pushes = plan("web", "msg_1", vec![lead(Some("778")), lead(None)], &IntakeContext { silent: true });
+        let pushes = Intake::default().plan(
+            "web",
+            "msg_1",
+            vec![lead(Some("778")), lead(None)],
+            &IntakeContext { silent: true },
+        );
         let ids: Vec<_> = pushes.iter().map(|p| (&*p.operation.reference, &*p.operation.key, &*p.record_key)).collect();
         assert_eq!(
             ids,
@@ -123,7 +147,7 @@ mod tests {
         #[test]
         fn keys_fit_and_differ(delivery in "\\PC{1,255}", external in proptest::option::of("\\PC{1,180}"), n in 1..4usize) {
             let drafts: Vec<_> = (0..n).map(|_| lead(external.as_deref())).chain([order(OrderState::Confirmed, true)]).collect();
-            let pushes = plan(&"s".repeat(64), &delivery, drafts, &IntakeContext::default());
+            let pushes = Intake::default().plan(&"s".repeat(64), &delivery, drafts, &IntakeContext::default());
             let mut keys: Vec<_> = pushes.iter().map(|push| push.operation.key.clone()).collect();
             prop_assert!(keys.iter().all(|key| key.chars().count() <= 255));
             prop_assert!(pushes.iter().all(|push| push.operation.reference.chars().count() <= 255));

@@ -45,6 +45,10 @@ pub trait SourceKind: Sync {
     fn name(&self) -> &'static str;
     /// Reads `[sources.<id>]`; problems go to the reader. `None` if the section cannot be used.
     fn read(&self, id: &str, section: Reader<'_>) -> Option<Box<dyn SourceSpec>>;
+    /// Whether leads and orders come from it, so that it has the keys that say how they are read.
+    fn takes_leads(&self) -> bool {
+        true
+    }
 }
 
 /// A source as configured; its secrets are still references.

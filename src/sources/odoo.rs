@@ -32,6 +32,10 @@ impl SourceKind for Kind {
         section.finish();
         Some(Box::new(Spec { id: id.to_owned(), signature: signature? }))
     }
+
+    fn takes_leads(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Debug)]

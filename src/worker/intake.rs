@@ -8,7 +8,7 @@ use std::{
 use super::{Handler, try_again};
 use crate::{
     clock::Clock,
-    intake::{self, IntakeContext},
+    intake::{Intake, IntakeContext},
     sources::{Content, Registry},
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
 };
@@ -23,6 +23,8 @@ pub struct IntakeHandler {
     pub store: Store,
     /// The configured sources.
     pub sources: Arc<Registry>,
+    /// The steps from drafts to operations.
+    pub intake: Arc<Intake>,
     /// The time.
     pub clock: Clock,
 }
@@ -78,7 +80,9 @@ impl IntakeHandler {
             return Err("changes from Odoo need no intake".to_owned());
         };
         let context = IntakeContext { silent: job.lane == Lane::Backfill };
-        let then = intake::plan(&delivery.source, &delivery.key, drafts, &context)
+        let then = self
+            .intake
+            .plan(&delivery.source, &delivery.key, drafts, &context)
             .into_iter()
             .map(|push| NewJob {
                 kind: JobKind::Push,

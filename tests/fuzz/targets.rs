@@ -12,7 +12,7 @@ use g_assistant::{
     cli::{Kind, read_rows},
     config::{Config, ConfigError},
     domain::{Action, ChangeBatch, OpResult, Page},
-    intake::{IntakeContext, plan},
+    intake::{Intake, IntakeContext},
     odoo::answers,
     sources::{
         Content, FILE, Inbound, Registry, Source, Tokens, open_all,
@@ -73,7 +73,7 @@ fn take(source: &dyn Source, body: &[u8]) {
     };
     assert!(parsed.warnings.len() <= 101);
     let Content::Drafts(drafts) = parsed.content else { return };
-    let pushes = plan("source", "delivery", drafts, &IntakeContext::default());
+    let pushes = Intake::default().plan("source", "delivery", drafts, &IntakeContext::default());
     for push in pushes {
         let operation = &push.operation;
         assert!(operation.key.chars().count() <= 255 && operation.reference.chars().count() <= 255);
