@@ -12,6 +12,6 @@ pub use change::{Change, ChangeBatch, FieldChange, Named};
 pub use draft::{Consent, Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, Origin, PartnerDraft};
 pub use model::Model;
 pub use operation::{Action, FieldValue, Lookup, OpError, OpResult, OpStatus, Operation};
-pub use person::Person;
+pub use person::{Candidate, LeadState, Person};
 pub use record::{Names, Page, Record, RecordText, relation_of};
 pub use status::OdooStatus;

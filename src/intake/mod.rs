@@ -18,7 +18,7 @@ pub use normalise::e164;
 
 use crate::{
     config,
-    domain::{Action, Draft, Operation, OrderState},
+    domain::{Action, Draft, LeadDraft, Operation, OrderState, Person},
 };
 use identity::Identity;
 
@@ -63,6 +63,7 @@ impl Intake {
                     let lead = normalise::lead(lead, country);
                     let mut push = identity.push(Action::Upsert, lead::values(&lead), ctx);
                     push.operation.create_only = lead::create_only(&lead.lead);
+                    push.operation.person = self.settings.duplicates.enabled.then(|| person(&lead.lead, country));
                     pushes.push(push);
                 }
                 Draft::Order(order) => {
@@ -82,6 +83,19 @@ impl Intake {
             }
         }
         pushes
+    }
+}
+
+/// Who a lead is about.
+fn person(lead: &LeadDraft, country: Option<&str>) -> Person {
+    let all = |first: &Option<String>, others: &[String]| first.iter().chain(others).cloned().collect();
+    Person {
+        name: lead.contact_name.clone(),
+        company: lead.company.clone(),
+        emails: all(&lead.email, &lead.other_emails),
+        phones: all(&lead.phone, &lead.other_phones),
+        city: lead.city.clone(),
+        country: lead.country.clone().or_else(|| country.map(str::to_owned)),
     }
 }
 

@@ -162,6 +162,11 @@ fn activity(word: &str) -> Option<usize> {
     ACTIVITIES.iter().position(|line| line.split(' ').any(|known| known == word))
 }
 
+/// What of a company's name is the same in all its spellings.
+pub(super) fn sound(name: &str) -> Option<String> {
+    Some(parts(name)?.core.iter().map(Word::sound).collect())
+}
+
 /// The words by which a company is found: as they may stand in Odoo, with and without the article.
 pub(super) fn search_words(name: &str) -> Vec<String> {
     let mut found = Vec::new();

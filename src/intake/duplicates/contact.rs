@@ -1,8 +1,9 @@
 //! E-mail addresses and phone numbers, for comparison only: what is stored stays as it came.
 
-use phonenumber::{Mode, Type, metadata::DATABASE};
+use phonenumber::{Type, metadata::DATABASE};
 
 use super::fold::fold;
+use crate::intake::e164;
 
 /// An address in the form in which equal ones are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,37 +106,27 @@ pub(super) struct Phone {
 }
 
 impl Phone {
-    /// `country` is where a number without a country code is.
-    pub(super) fn new(text: &str, country: Option<&str>) -> Option<Self> {
+    /// The numbers in a field. `country` is where one without a country code is.
+    pub(super) fn all(text: &str, country: Option<&str>) -> Vec<Self> {
+        text.split(['/', ',', ';', '،']).filter_map(|number| Self::new(number, country)).collect()
+    }
+
+    fn new(text: &str, country: Option<&str>) -> Option<Self> {
         let text = fold(text);
         let line = without_extension(&text);
         let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-        let international = match digits.strip_prefix("00") {
-            Some(rest) => Some(format!("+{rest}")),
-            None if line.contains('+') => Some(format!("+{digits}")),
-            None => None,
-        };
         let digits = digits.trim_start_matches('0').to_owned();
         if digits.len() < 7 || is_filler(&digits) {
             return None;
         }
-        let country = country.and_then(|code| code.parse().ok());
-        let with_code = || phonenumber::parse(None, format!("+{digits}")).ok().filter(phonenumber::is_valid);
-        let number = match &international {
-            Some(number) => phonenumber::parse(None, number).ok(),
-            None => {
-                let local = country.and_then(|country| phonenumber::parse(Some(country), &digits).ok());
-                local.filter(phonenumber::is_valid).or_else(|| (digits.len() > 10).then(with_code).flatten())
-            }
-        };
-        let mobile = match &number {
-            Some(number) => {
-                matches!(number.number_type(&DATABASE), Type::Mobile | Type::FixedLineOrMobile | Type::PersonalNumber)
-            }
+        let with_code = || (digits.len() > 10).then(|| e164(&format!("+{digits}"), None)).flatten();
+        let e164 = e164(line, country).or_else(with_code);
+        let kind = e164.as_ref().and_then(|number| phonenumber::parse(None, number).ok());
+        let mobile = match kind.map(|number| number.number_type(&DATABASE)) {
+            Some(kind) => matches!(kind, Type::Mobile | Type::FixedLineOrMobile | Type::PersonalNumber),
             // Mobile numbers of the Gulf and of Egypt.
             None => matches!((digits.len(), digits.as_bytes()[0]), (9, b'5') | (10, b'1')),
         };
-        let e164 = number.map(|number| number.format().mode(Mode::E164).to_string());
         Some(Self { e164, digits, mobile })
     }
 
@@ -155,7 +146,7 @@ impl Phone {
 
     /// By what it is found in Odoo: its last digits.
     pub(super) fn search_key(&self) -> String {
-        let digits = self.e164.as_ref().map_or(&*self.digits, |number| &number[1..]);
+        let digits = &self.digits;
         digits[digits.len().saturating_sub(SEARCH_DIGITS)..].to_owned()
     }
 }
@@ -165,9 +156,7 @@ const SEARCH_DIGITS: usize = 8;
 
 fn without_extension(text: &str) -> &str {
     let cut = ["ext", "x", "#", "تحويله", "تحويلة", "داخلي"].iter().filter_map(|mark| text.find(mark)).min();
-    let line = &text[..cut.unwrap_or(text.len())];
-    // Of two numbers in one field the first.
-    line.split(['/', ',', ';', '،']).next().unwrap_or(line)
+    &text[..cut.unwrap_or(text.len())]
 }
 
 /// What people type who do not want to say: 0500000000, 1234567890.

@@ -1,82 +1,23 @@
 //! From the leads that Odoo found to what becomes of the new one.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Likeness, compare};
-use crate::domain::Person;
-
-/// A lead in Odoo that shares a key with a new one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Candidate {
-    /// Its id.
-    pub id: i64,
-    /// What became of it so far.
-    pub state: State,
-    /// Who it is about.
-    #[serde(flatten)]
-    pub person: Person,
-}
-
-/// What became of a lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Somebody works on it, or should.
-    Open,
-    /// Lost.
-    Lost,
-    /// Archived without being lost.
-    Archived,
-    /// Won.
-    Won,
-}
-
-/// What is done with the new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    /// A lead of its own.
-    Create,
-    /// What came is added to the lead that is there.
-    Attach,
-    /// The same, and the lead is open again.
-    Reopen,
-    /// A lead of its own, and a salesperson is asked.
-    Ask,
-}
-
-/// `[intake.duplicates]`: what is done for a person who is known already.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// Whether anything is looked for.
-    pub enabled: bool,
-    /// Their lead is open.
-    pub open: Verb,
-    /// It is lost or archived.
-    pub lost: Verb,
-    /// It is won.
-    pub won: Verb,
-    /// It is perhaps theirs.
-    pub perhaps: Verb,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { enabled: true, open: Verb::Attach, lost: Verb::Reopen, won: Verb::Create, perhaps: Verb::Ask }
-    }
-}
+use crate::{
+    config::{Duplicates as Policy, Verb},
+    domain::{Candidate, LeadState as State, Person},
+};
 
 /// What becomes of a new lead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
     /// What is done.
     #[serde(rename = "do")]
     pub verb: Verb,
     /// The lead that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<i64>,
     /// Why. No personal data.
-    #[serde(default)]
     pub reason: String,
     /// The candidates that were looked at, in the states that they were in: the decision holds for these alone.
     pub seen: Vec<(i64, State)>,

@@ -20,9 +20,9 @@ mod word;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-pub use self::decide::{Candidate, Decision, Policy, State, Verb, decide};
+pub use self::decide::{Decision, decide};
 use self::{
     company::Companies,
     contact::{Email, Phone},
@@ -53,7 +53,7 @@ pub struct Comparison {
 }
 
 /// What to look for in Odoo, in the forms that the addon's indexes have.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Keys {
     /// E-mail addresses without dots and tags.
     pub emails: Vec<String>,
@@ -61,12 +61,28 @@ pub struct Keys {
     pub phones: Vec<String>,
     /// Words of the company's name.
     pub words: Vec<String>,
+    /// Company and given name as they sound: of two such leads at once, one waits for the other.
+    pub pairs: Vec<String>,
+    /// Has a mobile number and an e-mail address of their own: by company and name alone, only leads that lack one of
+    /// them can be the same person's.
+    pub complete: bool,
 }
 
 /// What to look for in Odoo. Empty if there is nothing to recognise anybody by.
 pub fn keys(person: &Person) -> Keys {
     let known = Known::new(person, None);
+    // Whoever says how to be reached in both ways is not made one with another by company and name alone.
+    let complete = known.has_own_email() && known.has_mobile();
+    let company = person.company.as_deref().and_then(company::sound);
+    let given = person.name.as_deref().and_then(name::sound);
     let mut keys = Keys {
+        pairs: company
+            .zip(given)
+            .map(|(company, given)| format!("{company}|{given}"))
+            .filter(|_| !complete)
+            .into_iter()
+            .collect(),
+        complete,
         emails: known.emails.iter().flat_map(Email::search_keys).collect(),
         phones: known.phones.iter().map(Phone::search_key).collect(),
         // A company alone is not a person.
@@ -93,8 +109,18 @@ impl Known {
         let country = person.country.as_deref().or(elsewhere);
         Self {
             emails: person.emails.iter().filter_map(|email| Email::new(email)).collect(),
-            phones: person.phones.iter().filter_map(|phone| Phone::new(phone, country)).collect(),
+            phones: person.phones.iter().flat_map(|phone| Phone::all(phone, country)).collect(),
         }
+    }
+}
+
+impl Known {
+    fn has_own_email(&self) -> bool {
+        self.emails.iter().any(|email| !email.shared)
+    }
+
+    fn has_mobile(&self) -> bool {
+        self.phones.iter().any(|phone| phone.mobile)
     }
 }
 
@@ -142,7 +168,10 @@ pub fn compare(a: &Person, b: &Person) -> Comparison {
             _ => Likeness::Perhaps,
         },
         None => match (companies, names) {
-            (Companies::Alike, Names::Alike) if !contradict(&known_a, &known_b) && !other_city(a, b) => Likeness::Same,
+            _ if contradictions(&known_a, &known_b) == 2 => Likeness::Different,
+            (Companies::Alike, Names::Alike) if contradictions(&known_a, &known_b) == 0 && !other_city(a, b) => {
+                Likeness::Same
+            }
             (Companies::Alike, Names::Alike | Names::Compatible | Names::Unclear) => Likeness::Perhaps,
             (Companies::Unclear, Names::Alike) => Likeness::Perhaps,
             _ => Likeness::Different,
@@ -161,11 +190,9 @@ fn strongest_shared(a: &Known, b: &Known) -> Option<Shared> {
     emails.chain(phones).min()
 }
 
-/// Whether both have something that belongs to one person, and it is not the same.
-fn contradict(a: &Known, b: &Known) -> bool {
-    let own = |known: &Known| known.emails.iter().any(|email| !email.shared);
-    let mobile = |known: &Known| known.phones.iter().any(|phone| phone.mobile);
-    own(a) && own(b) || mobile(a) && mobile(b)
+/// In how many ways both can be reached in person, when nothing of it is the same.
+fn contradictions(a: &Known, b: &Known) -> u8 {
+    u8::from(a.has_own_email() && b.has_own_email()) + u8::from(a.has_mobile() && b.has_mobile())
 }
 
 fn other_city(a: &Person, b: &Person) -> bool {

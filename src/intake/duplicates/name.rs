@@ -92,6 +92,11 @@ pub(super) fn compare(a: Option<&str>, b: Option<&str>) -> Names {
     }
 }
 
+/// What of a given name is the same in all its spellings.
+pub(super) fn sound(name: &str) -> Option<String> {
+    parts(name).words.first().map(Word::sound)
+}
+
 fn in_order(a: &[&Word], b: &[&Word]) -> Names {
     let (given_a, given_b) = (a[0], b[0]);
     let initial = given_a.is_initial_of(given_b) || given_b.is_initial_of(given_a);
@@ -144,6 +149,11 @@ fn parts(name: &str) -> Parts {
                 _ if next.starts_with("allah") || next.starts_with("ullah") => "abdullah".to_owned(),
                 _ => format!("abdul{}", next.strip_prefix("al").filter(|rest| rest.len() > 3).unwrap_or(&next)),
             };
+        }
+        for spelling in ["abdel", "abdal", "abdol"] {
+            if let Some(rest) = word.strip_prefix(spelling).filter(|rest| rest.len() > 3) {
+                word = format!("abdul{rest}");
+            }
         }
         // Father of, mother of.
         if matches!(&*word, "abu" | "abou" | "ابو" | "um" | "umm" | "om" | "ام") && more {

@@ -20,6 +20,7 @@ pub(super) struct Word {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Gap {
     vowel: Option<Vowel>,
+    /// In Latin letters: cannot be a short vowel. In Arabic ones: a consonant is among its letters.
     long: bool,
     /// The letter ʿayn is here, which Latin spells by any vowel or none.
     ayn: bool,
@@ -50,6 +51,11 @@ impl Word {
         Self { text: text.to_owned(), arabic, consonants, gaps }
     }
 
+    /// Its consonants.
+    pub(super) fn sound(&self) -> String {
+        self.consonants.iter().collect()
+    }
+
     /// Whether both are spellings of one name.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         if self.text == other.text {
@@ -63,11 +69,34 @@ impl Word {
             let (a, b) = (undotted(&self.text), undotted(&other.text));
             return a == b || typo(&a, &b, 5);
         }
-        if self.sounds_like(other) {
+        if self.sounds_like(other) || self.breathed().is_some_and(|word| word.sounds_like(other)) {
             return true;
         }
-        // If the consonants are the same, it is another vowel that makes it another name: Samir, Samira.
-        !self.arabic && !other.arabic && self.consonants != other.consonants && typo(&self.text, &other.text, 6)
+        if other.breathed().is_some_and(|word| self.sounds_like(&word)) {
+            return true;
+        }
+        // If the consonants are the same, it is another vowel that makes it another name: Samir, Samira. And another
+        // consonant in its place, too: Rajesh, Ramesh.
+        !self.arabic
+            && !other.arabic
+            && self.consonants != other.consonants
+            && strsim::hamming(&self.text, &other.text) != Ok(1)
+            && typo(&self.text, &other.text, 6)
+    }
+
+    /// The word with the H at its end heard: Farah, Saleh.
+    fn breathed(&self) -> Option<Self> {
+        let mut word = self.clone();
+        if self.arabic
+            || !self.text.ends_with('h')
+            || self.consonants.last() == Some(&'h')
+            || word.gaps.last()?.vowel.is_none()
+        {
+            return None;
+        }
+        word.consonants.push('h');
+        word.gaps.push(Gap::default());
+        Some(word)
     }
 
     fn sounds_like(&self, other: &Self) -> bool {
@@ -124,7 +153,8 @@ fn typo(a: &str, b: &str, least: usize) -> bool {
 
 /// Consonants that are spelt as one another in one dialect or the other.
 fn are_near(a: char, b: char) -> bool {
-    const PAIRS: [(char, char); 6] = [('g', 'j'), ('g', 'k'), ('d', 'z'), ('s', 't'), ('k', 'x'), ('b', 'f')];
+    const PAIRS: [(char, char); 8] =
+        [('g', 'j'), ('g', 'k'), ('d', 'z'), ('s', 't'), ('k', 'x'), ('b', 'f'), ('d', 't'), ('s', 'z')];
     PAIRS.contains(&(a.min(b), a.max(b)))
 }
 
@@ -133,9 +163,8 @@ fn latin_gaps(a: &Gap, b: &Gap, place: Place) -> bool {
     match (a.vowel, b.vowel) {
         (a, b) if a == b => true,
         (Some(A), Some(E)) | (Some(E), Some(A)) | (Some(E), Some(I)) | (Some(I), Some(E)) => true,
-        // Fahd, Fahad; a silent E at the end.
-        (None, Some(E)) | (Some(E), None) => place != Place::Start,
-        (None, Some(A)) | (Some(A), None) => place == Place::Middle,
+        // Fahd, Fahad.
+        (None, Some(A | E)) | (Some(A | E), None) => place == Place::Middle,
         _ => false,
     }
 }
@@ -149,7 +178,8 @@ fn mixed_gaps(arabic: &Gap, latin: &Gap, place: Place) -> bool {
         (Some(A), Some(I | O)) => arabic.ayn && latin.long,
         (Some(A), vowel) => matches!(vowel, Some(A | E)),
         (Some(I), vowel) => matches!(vowel, Some(I | E)),
-        (Some(O), vowel) => vowel == Some(O),
+        // Two letters: one of them is a W, as in Jawad.
+        (Some(O), vowel) => vowel == Some(O) && (latin.long || !arabic.long),
         (Some(E), vowel) => vowel.is_some(),
         (None, None | Some(E)) => true,
         (None, Some(A)) => place != Place::End || arabic.ayn,
@@ -159,6 +189,8 @@ fn mixed_gaps(arabic: &Gap, latin: &Gap, place: Place) -> bool {
 }
 
 fn read_arabic(text: &str) -> (Vec<char>, Vec<Gap>) {
+    // The article's alef is not heard behind "servant of".
+    let text = text.strip_prefix("عبدال").map_or_else(|| text.to_owned(), |rest| format!("عبدل{rest}"));
     let letters: Vec<char> = text.chars().collect();
     let (mut consonants, mut gaps, mut gap) = (Vec::new(), Vec::new(), Gap::default());
     for (at, letter) in letters.iter().enumerate() {
@@ -169,6 +201,7 @@ fn read_arabic(text: &str) -> (Vec<char>, Vec<Gap>) {
                 continue;
             }
             'ا' | 'ة' => {
+                gap.long |= gap.vowel == Some(Vowel::O);
                 gap.vowel = gap.vowel.or(Some(Vowel::A));
                 continue;
             }
@@ -177,11 +210,13 @@ fn read_arabic(text: &str) -> (Vec<char>, Vec<Gap>) {
                 gap.vowel = gap.vowel.or(Some(if last { Vowel::A } else { Vowel::I }));
                 continue;
             }
+            // Ta marbuta without its dots, or an O as in ʿAbduh.
             'ه' if last && at > 0 => {
-                gap.vowel = gap.vowel.or(Some(Vowel::A));
+                gap.vowel = gap.vowel.or(Some(Vowel::E));
                 continue;
             }
             'و' if at > 0 => {
+                gap.long = gap.vowel == Some(Vowel::A);
                 gap.vowel = Some(Vowel::O);
                 continue;
             }
@@ -212,11 +247,9 @@ fn read_arabic(text: &str) -> (Vec<char>, Vec<Gap>) {
             char if char.is_numeric() => *char,
             _ => continue,
         };
-        gap.long = gap.vowel.is_some();
         gaps.push(std::mem::take(&mut gap));
         consonants.push(consonant);
     }
-    gap.long = gap.vowel.is_some();
     gaps.push(gap);
     (consonants, gaps)
 }
@@ -305,5 +338,6 @@ fn latin_gap(vowels: &str) -> Gap {
         () if has(&['e']) => Some(Vowel::E),
         () => Some(Vowel::A),
     };
-    Gap { vowel, long: vowels.len() > 1 || has(&['w']), ayn: false }
+    // "ou" is French for a U that may be short.
+    Gap { vowel, long: (vowels.len() > 1 && vowels != "ou") || has(&['w']), ayn: false }
 }
