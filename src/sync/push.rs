@@ -90,7 +90,7 @@ pub async fn push(
         let mut undecided = Vec::new();
         for (position, answer) in apply(session, &units).await {
             match answer {
-                Answer::Pushed(pushed) => outcomes[position] = Some(pushed),
+                Answer::Pushed(pushed) => outcomes[position] = Some(*pushed),
                 Answer::Undecided(candidates) => undecided.push((position, candidates)),
             }
         }
@@ -133,7 +133,7 @@ type Unit = (usize, Prepared);
 
 /// What Odoo says to one operation.
 enum Answer {
-    Pushed(Pushed),
+    Pushed(Box<Pushed>),
     /// It waits for a decision about these.
     Undecided(Vec<Candidate>),
 }
@@ -179,7 +179,7 @@ async fn apply(session: &Session, units: &[Unit]) -> Vec<(usize, Answer)> {
                     units
                         .iter()
                         .chain(rest.into_iter().flatten())
-                        .map(|(position, _)| (*position, Answer::Pushed(failed(error.clone())))),
+                        .map(|(position, _)| (*position, Answer::Pushed(Box::new(failed(error.clone()))))),
                 );
             }
         }
@@ -207,8 +207,8 @@ fn read_answers(units: &[Unit], applied: Vec<Applied>) -> Vec<(usize, Answer)> {
             outcomes.push((*position, Answer::Undecided(result.candidates)));
             continue;
         }
-        let answer = Answer::Pushed(read_answer(&prepared.operation, customer, result, written));
-        outcomes.push((*position, answer));
+        let answer = read_answer(&prepared.operation, customer, result, written);
+        outcomes.push((*position, Answer::Pushed(Box::new(answer))));
     }
     outcomes
 }

@@ -61,9 +61,8 @@ impl Word {
         if self.text == other.text {
             return true;
         }
-        match (known::group(&self.text), known::group(&other.text)) {
-            (Some(a), Some(b)) => return a == b,
-            (None, None) | (Some(_), None) | (None, Some(_)) => {}
+        if let (Some(a), Some(b)) = (known::group(&self.text), known::group(&other.text)) {
+            return a == b;
         }
         if self.arabic && other.arabic {
             let (a, b) = (undotted(&self.text), undotted(&other.text));
