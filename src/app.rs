@@ -106,6 +106,7 @@ impl App {
                 lead: self.config.odoo.owned_lead_fields.clone(),
                 order: self.config.odoo.owned_order_fields.clone(),
             },
+            duplicates: self.config.intake.duplicates.clone(),
             governor: Governor::default(),
         }
     }

@@ -20,6 +20,7 @@
         "views/crm_lead_views.xml",
         "views/g_assistant_menus.xml",
         "views/res_config_settings_views.xml",
+        "views/crm_lead_duplicate_views.xml",
     ],
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Reader,
+    Duplicates, Reader,
     expect::{Expect, string},
 };
 
@@ -14,11 +14,17 @@ pub struct Intake {
     pub country: Option<String>,
     /// The same for single sources, by their id: `country` in `[sources.<id>]`.
     pub countries: BTreeMap<String, String>,
+    /// `[intake.duplicates]`
+    pub duplicates: Duplicates,
 }
 
 impl Intake {
     pub(super) fn read(mut section: Reader<'_>) -> Self {
-        let intake = Self { country: section.optional("country", country()), countries: BTreeMap::new() };
+        let intake = Self {
+            country: section.optional("country", country()),
+            countries: BTreeMap::new(),
+            duplicates: Duplicates::read(section.table("duplicates")),
+        };
         section.finish();
         intake
     }

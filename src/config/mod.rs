@@ -4,6 +4,7 @@
 //! test keeps the two equal. Secrets are not in here, only where they are kept ([`SecretRef`](crate::secret::SecretRef)).
 //! Reading is pure: no secret is opened and nothing is connected to.
 
+mod duplicates;
 #[cfg(test)]
 mod example;
 pub mod expect;
@@ -32,6 +33,7 @@ use std::{
 };
 
 pub use self::{
+    duplicates::{Duplicates, Verb},
     flags::{FlagAction, Flags},
     intake::Intake,
     log::{Log, LogFormat},

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Model, PartnerDraft};
+use super::{Candidate, Model, PartnerDraft, Person};
 
 /// What to do with the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +91,9 @@ pub struct Operation {
     /// A back-fill: no notifications.
     #[serde(default)]
     pub silent: bool,
+    /// Who a lead is about: somebody with a lead in Odoo already gets no second one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
 }
 
 /// How an operation ended in Odoo.
@@ -107,6 +110,8 @@ pub enum OpStatus {
     Gone,
     /// Odoo refuses this operation for good.
     Refused,
+    /// Odoo has leads that may be about the same person: they are to be compared first.
+    Undecided,
 }
 
 /// Why Odoo refused.
@@ -138,4 +143,7 @@ pub struct OpResult {
     /// The ledger knew this key already.
     #[serde(default)]
     pub replayed: bool,
+    /// With [`OpStatus::Undecided`]: whom to compare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
 }

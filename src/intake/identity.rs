@@ -57,6 +57,7 @@ impl Identity {
                 values,
                 create_only: Vec::new(),
                 silent: ctx.silent,
+                person: None,
             },
         }
     }

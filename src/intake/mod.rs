@@ -11,6 +11,7 @@
 //! 6. `identity`: the reference of the record, the key of the operation
 //! 7. `lead`, `own`, `order`: Odoo's fields, and the addon's own
 
+pub mod duplicates;
 mod flags;
 mod identity;
 mod lead;
@@ -32,7 +33,7 @@ pub use self::{
 };
 use crate::{
     config::{self, Config, FlagAction},
-    domain::{Action, Draft, LeadDraft, Operation, OrderState},
+    domain::{Action, Draft, LeadDraft, Operation, OrderState, Person},
 };
 use identity::Identity;
 
@@ -102,7 +103,10 @@ impl Intake {
             match draft {
                 Draft::Lead(lead) => {
                     let examined = self.examine(source_id, identity.reference(), lead, ctx.received_at);
-                    pushes.push(push(&identity, &examined, ctx));
+                    let mut push = push(&identity, &examined, ctx);
+                    let lead = &examined.normalised.lead;
+                    push.operation.person = self.settings.duplicates.enabled.then(|| person(lead, country));
+                    pushes.push(push);
                 }
                 Draft::Order(order) => {
                     let order = &normalise::order(order, country);
@@ -146,6 +150,19 @@ fn push(identity: &Identity, examined: &Examined, ctx: &IntakeContext) -> NewPus
     let reasons: Vec<_> = examined.flags.iter().filter(held).map(|raised| raised.flag.code()).collect();
     push.held = (!reasons.is_empty()).then(|| format!("held for review: {}", reasons.join(", ")));
     push
+}
+
+/// Who a lead is about.
+fn person(lead: &LeadDraft, country: Option<&str>) -> Person {
+    let all = |first: &Option<String>, others: &[String]| first.iter().chain(others).cloned().collect();
+    Person {
+        name: lead.contact_name.clone(),
+        company: lead.company.clone(),
+        emails: all(&lead.email, &lead.other_emails),
+        phones: all(&lead.phone, &lead.other_phones),
+        city: lead.city.clone(),
+        country: lead.country.clone().or_else(|| country.map(str::to_owned)),
+    }
 }
 
 #[cfg(test)]

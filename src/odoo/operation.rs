@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Action, Model, OpResult};
+use crate::{
+    domain::{Action, Model, OpResult, Person},
+    intake::duplicates::{Decision, Keys},
+};
 
 /// An operation of `docs/BRIDGE.md`; serialises to its wire form.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,10 +39,27 @@ pub struct ReadyOperation {
     pub create_only: Vec<String>,
     /// No subscriptions, log lines or notifications.
     pub silent: bool,
+    /// By what the person of a new lead is recognised, and what was decided.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<Matching>,
     /// The id that the daemon's own store has for this reference. Used without the addon only: the addon has its own
     /// bindings, which follow merges.
     #[serde(skip)]
     pub bound_id: Option<i64>,
+}
+
+/// The keys of a lead's person, and once Odoo has told who else has them, what becomes of the lead.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Matching {
+    /// Who it is, for the comparison.
+    #[serde(skip)]
+    pub person: Person,
+    /// What to look for.
+    #[serde(flatten)]
+    pub keys: Keys,
+    /// What was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
 }
 
 /// What became of an operation.

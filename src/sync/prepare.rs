@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    domain::{Action, FieldValue, Lookup, Model, Operation, PartnerDraft},
-    odoo::{ReadyOperation, Resolved, xmlid_for},
+    domain::{Action, FieldValue, Lookup, Model, Operation, PartnerDraft, Person},
+    intake::duplicates,
+    odoo::{Matching, ReadyOperation, Resolved, xmlid_for},
 };
 
 /// What must be asked before a batch can be sent.
@@ -149,6 +150,7 @@ impl<'a> Preparer<'a> {
             owned: known.owned,
             create_only: operation.create_only.clone(),
             silent: operation.silent,
+            matching: operation.person.clone().map(matching),
             id: None,
             bound_id: known.bound_id,
         };
@@ -209,6 +211,7 @@ impl<'a> Preparer<'a> {
             owned: Vec::new(),
             create_only: Vec::new(),
             silent: true,
+            matching: None,
             id: None,
             bound_id: None,
         };
@@ -245,6 +248,10 @@ impl<'a> Preparer<'a> {
         }
         Ok(values)
     }
+}
+
+fn matching(person: Person) -> Matching {
+    Matching { keys: duplicates::keys(&person), person, decision: None }
 }
 
 /// Whether an operation must not be carried out without this record. A lead is too valuable to wait for somebody to
@@ -286,6 +293,7 @@ mod tests {
             values: values.into_iter().map(|(field, value)| (field.to_owned(), value)).collect(),
             create_only: Vec::new(),
             silent: false,
+            person: None,
         }
     }
 

@@ -3,7 +3,9 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
-    domain::{Model, OWN_FIELDS, OpResult, OpStatus, Operation},
+    config::Duplicates,
+    domain::{Candidate, Model, OWN_FIELDS, OpResult, OpStatus, Operation},
+    intake::duplicates,
     odoo::{Applied, Class, OdooError, ReadyOperation},
     store::{Binding, Store, StoreError},
     sync::{
@@ -21,6 +23,8 @@ pub enum Pushed {
     Refused(String),
     /// The call failed; its class says what now.
     Failed(OdooError),
+    /// Leads of the same person keep coming: it is its turn with the next batch.
+    Later,
 }
 
 /// Which fields the daemon owns, per model.
@@ -45,11 +49,16 @@ impl Owned {
     }
 }
 
+/// Most calls for one batch: each decides about the people of whom Odoo has others. Of several leads of one person in a
+/// batch, each needs those before it to be there.
+const ROUNDS: usize = 8;
+
 /// Sends `operations` and says how each ended, in order.
 pub async fn push(
     session: &Session,
     store: &Store,
     owned: &Owned,
+    policy: &Duplicates,
     operations: &[Operation],
 ) -> Result<Vec<Pushed>, StoreError> {
     let has = |field: &str| session.bridge.has_field(Model::Lead, field);
@@ -83,8 +92,21 @@ pub async fn push(
             Err(reason) => outcomes.push(Some(Pushed::Refused(reason))),
         }
     }
-    for (position, pushed) in apply(session, units).await {
-        outcomes[position] = Some(pushed);
+    for _ in 0..ROUNDS {
+        let mut undecided = Vec::new();
+        for (position, answer) in apply(session, &units).await {
+            match answer {
+                Answer::Pushed(pushed) => outcomes[position] = Some(*pushed),
+                Answer::Undecided(candidates) => undecided.push((position, candidates)),
+            }
+        }
+        units = decided(units, undecided, policy);
+        if units.is_empty() {
+            break;
+        }
+    }
+    for (position, _) in units {
+        outcomes[position] = Some(Pushed::Later);
     }
     Ok(outcomes
         .into_iter()
@@ -115,12 +137,32 @@ async fn known_bindings(
 
 type Unit = (usize, Prepared);
 
+/// What Odoo says to one operation.
+enum Answer {
+    Pushed(Box<Pushed>),
+    /// It waits for a decision about these.
+    Undecided(Vec<Candidate>),
+}
+
+/// The units that wait for a decision, with it.
+fn decided(units: Vec<Unit>, undecided: Vec<(usize, Vec<Candidate>)>, policy: &Duplicates) -> Vec<Unit> {
+    let mut candidates: HashMap<usize, Vec<Candidate>> = undecided.into_iter().collect();
+    let waiting = units.into_iter().filter_map(|(position, mut prepared)| {
+        let candidates = candidates.remove(&position)?;
+        if let Some(matching) = &mut prepared.operation.matching {
+            matching.decision = Some(duplicates::decide(&matching.person, &candidates, policy));
+        }
+        Some((position, prepared))
+    });
+    waiting.collect()
+}
+
 /// Applies all units in one call. If Odoo refuses the call as such, halves until the unit that it refuses stands
 /// alone, so one bad operation costs the others nothing but time.
-async fn apply(session: &Session, units: Vec<Unit>) -> Vec<(usize, Pushed)> {
+async fn apply(session: &Session, units: &[Unit]) -> Vec<(usize, Answer)> {
     let mut outcomes = Vec::with_capacity(units.len());
     let mut waiting = vec![units];
-    while let Some(mut units) = waiting.pop() {
+    while let Some(units) = waiting.pop() {
         if units.is_empty() {
             continue;
         }
@@ -130,20 +172,20 @@ async fn apply(session: &Session, units: Vec<Unit>) -> Vec<(usize, Pushed)> {
             .cloned()
             .collect();
         match session.bridge.apply(&operations).await {
-            Ok(applied) => outcomes.extend(read_answers(&units, applied)),
+            Ok(applied) => outcomes.extend(read_answers(units, applied)),
             Err(error) if error.class() == Class::Permanent && units.len() > 1 => {
-                let second = units.split_off(units.len() / 2);
+                let (first, second) = units.split_at(units.len() / 2);
                 waiting.push(second);
-                waiting.push(units);
+                waiting.push(first);
             }
             Err(error) => {
                 // A refusal concerns this unit alone; anything else would meet the waiting ones too.
                 let rest = if error.class() == Class::Permanent { Vec::new() } else { std::mem::take(&mut waiting) };
                 outcomes.extend(
                     units
-                        .into_iter()
+                        .iter()
                         .chain(rest.into_iter().flatten())
-                        .map(|(position, _)| (position, failed(error.clone()))),
+                        .map(|(position, _)| (*position, Answer::Pushed(Box::new(failed(error.clone()))))),
                 );
             }
         }
@@ -158,7 +200,7 @@ fn failed(error: OdooError) -> Pushed {
     }
 }
 
-fn read_answers(units: &[Unit], applied: Vec<Applied>) -> Vec<(usize, Pushed)> {
+fn read_answers(units: &[Unit], applied: Vec<Applied>) -> Vec<(usize, Answer)> {
     let mut by_key: HashMap<String, Applied> =
         applied.into_iter().map(|applied| (applied.result.key.clone(), applied)).collect();
     let mut outcomes = Vec::with_capacity(units.len());
@@ -167,7 +209,12 @@ fn read_answers(units: &[Unit], applied: Vec<Applied>) -> Vec<(usize, Pushed)> {
         let Some(Applied { result, written }) = by_key.remove(&prepared.operation.key) else {
             continue;
         };
-        outcomes.push((*position, read_answer(&prepared.operation, customer, result, written)));
+        if result.status == OpStatus::Undecided {
+            outcomes.push((*position, Answer::Undecided(result.candidates)));
+            continue;
+        }
+        let answer = read_answer(&prepared.operation, customer, result, written);
+        outcomes.push((*position, Answer::Pushed(Box::new(answer))));
     }
     outcomes
 }

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use super::{Handler, try_again};
 use crate::{
     clock::Clock,
+    config::Duplicates,
     domain::Operation,
     odoo::OdooError,
     store::{Job, JobKind, Outcome, Store},
@@ -36,6 +37,8 @@ pub struct PushHandler {
     pub timeout: Duration,
     /// Fields that the daemon owns.
     pub owned: Owned,
+    /// What is done for people who are known.
+    pub duplicates: Duplicates,
     /// How many calls at once.
     pub governor: Governor,
 }
@@ -91,7 +94,7 @@ impl PushHandler {
                 Err(error) => Some(format!("the stored operation is damaged: {error}")),
             })
             .collect();
-        let mut pushed = match push::push(session, &self.store, &self.owned, &operations).await {
+        let mut pushed = match push::push(session, &self.store, &self.owned, &self.duplicates, &operations).await {
             Ok(pushed) => pushed.into_iter(),
             Err(error) => {
                 warn!(%error, "the store failed during a push");
@@ -124,6 +127,7 @@ impl PushHandler {
                     failed = true;
                     self.after_failure(job, &error)
                 }
+                Some(Pushed::Later) => self.release("waiting for another lead of the same person"),
                 // `push` answers each operation.
                 None => self.release("waiting for Odoo"),
             });
@@ -159,5 +163,6 @@ fn job_result(result: &crate::domain::OpResult) -> &'static str {
         Unchanged => "unchanged",
         Gone => "gone",
         Refused => "refused",
+        Undecided => "undecided",
     }
 }

@@ -13,6 +13,7 @@ mod changes;
 mod check;
 mod commands;
 mod crash;
+mod duplicates;
 mod hostile;
 mod intake;
 mod meta;

@@ -52,6 +52,9 @@ class Operation:
         self.owned = set(raw.get("owned") or ())
         self.create_only = set(raw.get("create_only") or ())
         self.silent = bool(raw.get("silent"))
+        self.match = raw.get("match")
+        # The person was known: the record is another's, and this is added to it.
+        self.attached = False
         self.result = None
 
     def finish(self, status, res_id=None, kept=(), error=None):
@@ -149,7 +152,7 @@ class Applier(models.AbstractModel):
                 operation.result = {**known[operation.key], "replayed": True}
             elif not operation.result:
                 result = first[operation.key].result
-                operation.result = {**result, "replayed": result["status"] != "refused"}
+                operation.result = {**result, "replayed": result["status"] not in ("refused", "undecided")}
         return [operation.result for operation in operations]
 
     @api.model
@@ -173,6 +176,7 @@ class Applier(models.AbstractModel):
                 raise Unfit("an 'id' is a number")
             if operation.xmlid is not None and not _is_name(operation.xmlid):
                 raise Unfit("an 'xmlid' has 1 to 255 printable characters")
+            self.env["g_assistant.duplicates"]._check_form(operation.match)
         except Unfit as error:
             operation.refuse(error)
 
@@ -189,7 +193,8 @@ class Applier(models.AbstractModel):
         )
         self._adopt(operations, bound)
         self._find_by_id(operations, bound)
-        waiting = operations
+        self._settle_duplicates(operations, bound)
+        waiting = [operation for operation in operations if not operation.result]
         while waiting:
             ready, waiting = self._ready(waiting, bound)
             self._run_round(ready, bound)
@@ -242,6 +247,16 @@ class Applier(models.AbstractModel):
             if (operation.model, operation.id) in known:
                 operation.ref, text = known[operation.model, operation.id]
                 bound.setdefault((operation.model, operation.ref), Bound(operation.id, text))
+
+    @api.model
+    def _settle_duplicates(self, operations, bound):
+        """A creation for a person who is known becomes an update of their lead, of
+        which we wrote nothing: what people made of it stays."""
+        targets = self.env["g_assistant.duplicates"]._settle(operations, bound)
+        for operation, lead_id in targets.items():
+            operation.attached = True
+            operation.base = {}
+            bound[operation.model, operation.ref] = Bound(lead_id, changed=True)
 
     @api.model
     def _ready(self, waiting, bound):
@@ -367,6 +382,7 @@ class Applier(models.AbstractModel):
                 text = whole[:-1] + "," + text[1:] if rest else whole
             bound[operation.model, operation.ref] = Bound(record.id, text, changed=True)
             operation.finish("created", record.id)
+        self.env["g_assistant.duplicates"]._note_created(created)
 
     @api.model
     def _create_values(self, operation, bound):
@@ -437,7 +453,12 @@ class Applier(models.AbstractModel):
         if operation.action in ("confirm", "cancel"):
             done, kept, agreed = self._change_state(operation.action, record), [], []
         else:
+            if operation.attached and operation.match["decision"]["do"] == "reopen":
+                self.env["g_assistant.duplicates"]._reopen(record)
             done, kept, agreed = self._update(operation, record, binding, parsed)
+        if operation.attached:
+            self.env["g_assistant.duplicates"]._note_attached(operation, record, parsed)
+            done = True
         if done:
             self._note_operations([(operation, record)])
         return done, kept, agreed
@@ -480,7 +501,7 @@ class Applier(models.AbstractModel):
         if to_write:
             self._check_open(record)
             record.write({name: values.to_orm(record, name, parsed[name]) for name in to_write})
-        if kept and not operation.silent:
+        if kept and not operation.silent and not operation.attached:
             self._note_kept(record, {name: (now[name], parsed[name]) for name in kept})
         return bool(to_write), kept, to_write + agreed
 

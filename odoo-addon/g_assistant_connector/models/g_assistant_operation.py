@@ -60,11 +60,12 @@ class Operation(models.Model):
 
     @api.model
     def _settle(self, results):
-        """Store what became of the claimed operations; forget the refused ones."""
-        refused = [result["key"] for result in results if result["status"] == "refused"]
+        """Store what became of the claimed operations; forget those that are still to do."""
+        open_ends = ("refused", "undecided")
+        refused = [result["key"] for result in results if result["status"] in open_ends]
         if refused:
             self.env.cr.execute("DELETE FROM g_assistant_operation WHERE key = ANY(%s)", [refused])
-        done = [result for result in results if result["status"] != "refused"]
+        done = [result for result in results if result["status"] not in open_ends]
         self.env.cr.execute(
             "UPDATE g_assistant_operation o"
             " SET model = r.model, res_id = r.res_id, status = r.status, result = r.result"

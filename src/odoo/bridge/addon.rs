@@ -272,6 +272,7 @@ mod tests {
             owned: vec!["phone".to_owned()],
             create_only: Vec::new(),
             silent: true,
+            matching: None,
             bound_id: Some(9),
         };
         let bridge = open(&server, AddonChoice::Auto).await.expect("a bridge");

@@ -315,6 +315,7 @@ mod tests {
                 owned: Vec::new(),
                 create_only: Vec::new(),
                 silent: false,
+                matching: None,
                 bound_id: None,
             };
             assert_eq!(import_lines(&operation), expected, "{lines}");

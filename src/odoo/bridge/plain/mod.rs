@@ -236,6 +236,7 @@ impl<'a> Batch<'a> {
             kept: Vec::new(),
             error: None,
             replayed: false,
+            candidates: Vec::new(),
         };
         self.applied[position].insert(Applied { result, written: Some(Map::new()) })
     }
@@ -248,6 +249,7 @@ impl<'a> Batch<'a> {
             kept: Vec::new(),
             error: Some(OpError { kind: kind.into(), message: message.into() }),
             replayed: false,
+            candidates: Vec::new(),
         };
         self.applied[position] = Some(Applied { result, written: None });
     }

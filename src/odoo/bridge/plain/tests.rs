@@ -31,6 +31,7 @@ fn operation(model: Model, action: Action, reference: &str, values: Value) -> Re
         owned: Vec::new(),
         create_only: Vec::new(),
         silent: false,
+        matching: None,
         bound_id: None,
     }
 }
