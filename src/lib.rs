@@ -28,7 +28,3 @@ pub mod store;
 pub mod sync;
 pub mod telemetry;
 pub mod worker;
-
-/// What one thread takes another gives back, delivery for delivery; the system's allocator is slow at that.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

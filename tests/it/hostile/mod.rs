@@ -133,6 +133,13 @@ fn memory_kb(daemon: &Daemon) -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
+/// Does away with what waits for Odoo, as if it had taken it: intake stays only so far ahead.
+fn take_away(daemon: &Daemon) {
+    let store = rusqlite::Connection::open(daemon.folder.path().join("store.db")).expect("the store opens");
+    store.busy_timeout(Duration::from_secs(10)).expect("set");
+    store.execute("DELETE FROM job WHERE kind = 'push' AND state = 'ready'", []).expect("deleted");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_hostile_request_has_its_documented_answer() {
     const ROUNDS: usize = 6;
@@ -165,6 +172,7 @@ async fn each_hostile_request_has_its_documented_answer() {
         }
         // What was taken is read again by the intake worker; only then the round is over.
         crate::odoo::until("the intake is done", async || {
+            take_away(&daemon);
             let queue = &daemon.read("/api/health").await.body["queues"]["intake"];
             (queue["ready"] == 0 && queue["leased"] == 0).then_some(())
         })
