@@ -64,11 +64,13 @@ class Net:
         return kinds.changed_kind(model_name, self.before, self.after, won_stages), changes
 
 
-def of_record(record, rows):
+def of_record(record, writer, rows):
     """The transactions behind ``rows`` (ascending), oldest first; ``record`` is what they
-    led to, or ``None`` if it is gone."""
+    led to, or ``None`` if it is gone, and ``writer`` who wrote it last."""
+    rows = [Row(values) for values in rows]
+    _name_writers(writer, rows)
     transactions = {}
-    for row in map(Row, rows):
+    for row in rows:
         transactions.setdefault(row.txid, []).append(row)
     nets = []
     for rows in reversed(transactions.values()):
@@ -78,6 +80,16 @@ def of_record(record, rows):
     return nets[::-1]
 
 
+def _name_writers(writer, rows):
+    """An update knows only who had written the record before; who did it, the next one
+    knows. Who deletes a record does not write it."""
+    for row in reversed(rows):
+        if row.action == capture.UPDATED:
+            row.user_id, writer = writer, row.user_id
+        elif row.action == capture.DELETED:
+            row.user_id, writer = None, row.user_id
+
+
 def _before(row, record):
     if row.action == capture.CREATED:
         return None
@@ -85,7 +97,7 @@ def _before(row, record):
         return row.old
     if record is None or row.action == capture.NOTED:
         return record
-    if row.action == capture.UPDATED:
+    if row.action in (capture.UPDATED, capture.LINES):
         return {**record, **row.old}
     before = dict(record)
     for name, ids in row.old.items():

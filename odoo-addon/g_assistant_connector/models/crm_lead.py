@@ -1,43 +1,47 @@
 from odoo import fields, models
 
 
+# Read together when one of them is asked for, and not with whatever else Odoo reads: every
+# save reads the lead.
+OWN = {"readonly": True, "copy": False, "prefetch": "g_assistant"}
+
+
 class CrmLead(models.Model):
     _name = "crm.lead"
     _inherit = ["crm.lead", "g_assistant.captured"]
 
     # What the daemon found out on the lead's way in. These are its own: it writes
     # them anew with each delivery, and they are neither mirrored nor events.
-    g_assistant_score = fields.Integer("Lead Score", readonly=True, copy=False)
-    g_assistant_score_reasons = fields.Text("Score Reasons", readonly=True, copy=False)
+    g_assistant_score = fields.Integer("Lead Score", **OWN)
+    g_assistant_score_reasons = fields.Text("Score Reasons", **OWN)
     g_assistant_flag_ids = fields.Many2many(
         "g_assistant.flag",
         "g_assistant_lead_flag_rel",
         "lead_id",
         "flag_id",
         string="Flags",
-        readonly=True,
-        copy=False,
+        **OWN,
     )
-    g_assistant_flag_reasons = fields.Text("Flag Reasons", readonly=True, copy=False)
-    g_assistant_route = fields.Char("Routed By", readonly=True, copy=False)
-    g_assistant_platform = fields.Char("Platform", readonly=True, copy=False)
-    g_assistant_platform_lead = fields.Char("Lead ID", readonly=True, copy=False, index="btree_not_null")
-    g_assistant_account = fields.Char("Ad Account ID", readonly=True, copy=False)
-    g_assistant_form = fields.Char("Form ID", readonly=True, copy=False)
-    g_assistant_form_name = fields.Char("Form", readonly=True, copy=False)
-    g_assistant_campaign = fields.Char("Ad Campaign ID", readonly=True, copy=False)
-    g_assistant_campaign_name = fields.Char("Ad Campaign", readonly=True, copy=False)
-    g_assistant_adset = fields.Char("Ad Set ID", readonly=True, copy=False)
-    g_assistant_adset_name = fields.Char("Ad Set", readonly=True, copy=False)
-    g_assistant_ad = fields.Char("Ad ID", readonly=True, copy=False)
-    g_assistant_ad_name = fields.Char("Ad", readonly=True, copy=False)
-    g_assistant_page = fields.Char("Page ID", readonly=True, copy=False)
-    g_assistant_page_name = fields.Char("Page", readonly=True, copy=False)
-    g_assistant_click_ids = fields.Text("Click IDs", readonly=True, copy=False)
-    g_assistant_url = fields.Char("Landing Page", readonly=True, copy=False)
-    g_assistant_utm_content = fields.Char("UTM Content", readonly=True, copy=False)
-    g_assistant_utm_term = fields.Char("UTM Term", readonly=True, copy=False)
-    g_assistant_consent = fields.Text("Consent", readonly=True, copy=False)
+    g_assistant_flag_reasons = fields.Text("Flag Reasons", **OWN)
+    g_assistant_route = fields.Char("Routed By", **OWN)
+    g_assistant_platform = fields.Char("Platform", **OWN)
+    g_assistant_platform_lead = fields.Char("Lead ID", **OWN, index="btree_not_null")
+    g_assistant_account = fields.Char("Ad Account ID", **OWN)
+    g_assistant_form = fields.Char("Form ID", **OWN)
+    g_assistant_form_name = fields.Char("Form", **OWN)
+    g_assistant_campaign = fields.Char("Ad Campaign ID", **OWN)
+    g_assistant_campaign_name = fields.Char("Ad Campaign", **OWN)
+    g_assistant_adset = fields.Char("Ad Set ID", **OWN)
+    g_assistant_adset_name = fields.Char("Ad Set", **OWN)
+    g_assistant_ad = fields.Char("Ad ID", **OWN)
+    g_assistant_ad_name = fields.Char("Ad", **OWN)
+    g_assistant_page = fields.Char("Page ID", **OWN)
+    g_assistant_page_name = fields.Char("Page", **OWN)
+    g_assistant_click_ids = fields.Text("Click IDs", **OWN)
+    g_assistant_url = fields.Char("Landing Page", **OWN)
+    g_assistant_utm_content = fields.Char("UTM Content", **OWN)
+    g_assistant_utm_term = fields.Char("UTM Term", **OWN)
+    g_assistant_consent = fields.Text("Consent", **OWN)
 
     def _merge_opportunity(self, *args, **kwargs):
         """What the losers were for the daemon, the winner is from now on."""

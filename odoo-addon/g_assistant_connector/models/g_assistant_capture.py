@@ -101,33 +101,48 @@ class Capture(models.AbstractModel):
         found = self.env.cr.fetchall()
         nets = []
         for model_name, ids, _count in found:
-            for res_id, record, rows in self._take_of_model(model_name, ids):
-                nets += [(model_name, res_id, net) for net in net_change.of_record(record, rows)]
+            for res_id, *after in self._take_of_model(model_name, ids):
+                nets += [(model_name, res_id, net) for net in net_change.of_record(*after)]
         nets.sort(key=lambda one: one[2].position)
         return nets, sum(count for _model, _ids, count in found) == CHUNK
 
     @api.model
     def _take_of_model(self, model_name, ids):
+        """``(id, record, writer, rows)`` of each record, see `net_change.of_record`."""
+        mirror = self.env["g_assistant.mirror"]
+        shape = mirror._shape(model_name)
+        table = SQL.identifier(self.env[model_name]._table)
         self.env.cr.execute(
             SQL(
                 """
                 WITH taken AS (
                     DELETE FROM g_assistant_change
-                     WHERE model = %s AND res_id = ANY(%s)
+                     WHERE model = %(model)s AND res_id = ANY(%(ids)s)
                  RETURNING id, txid, at, res_id, action, user_id, old
                 ), grouped AS (
-                    SELECT res_id, json_agg(
-                               json_build_array(id, txid, at, action, user_id, old) ORDER BY id
+                    SELECT c.res_id, json_agg(
+                               json_build_array(
+                                   c.id, c.txid, c.at, c.action, c.user_id,
+                                   CASE WHEN c.action = %(updated)s THEN (
+                                       -- The columns that there were then, in normal form.
+                                       SELECT json_object_agg(f.key, f.value)
+                                         FROM json_populate_record(NULL::%(table)s, c.old) t,
+                                              json_each(%(columns)s) f
+                                        WHERE f.key IN (SELECT json_object_keys(c.old))
+                                   ) ELSE c.old END
+                               ) ORDER BY c.id
                            ) AS rows
-                      FROM taken GROUP BY res_id
+                      FROM taken c GROUP BY c.res_id
                 )
-                SELECT g.res_id, CASE WHEN t.id IS NOT NULL THEN %s END, g.rows
-                  FROM grouped g LEFT JOIN %s t ON t.id = g.res_id
+                SELECT g.res_id, CASE WHEN t.id IS NOT NULL THEN %(record)s END, t.write_uid, g.rows
+                  FROM grouped g LEFT JOIN %(table)s t ON t.id = g.res_id
                 """,
-                model_name,
-                ids,
-                self.env["g_assistant.mirror"]._shape(model_name).record,
-                SQL.identifier(self.env[model_name]._table),
+                model=model_name,
+                ids=ids,
+                updated=capture.UPDATED,
+                table=table,
+                columns=mirror._json({name: shape.columns[name] for name in shape.stored}),
+                record=shape.record,
             ),
             # Somebody may have taken them since our snapshot: Odoo runs the call again.
             log_exceptions=False,

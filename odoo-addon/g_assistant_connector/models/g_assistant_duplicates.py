@@ -17,6 +17,7 @@ from odoo import _, api, fields, models
 
 from .. import kinds
 from ..values import Unfit
+from .crm_lead import OWN
 
 KEYS = ("emails", "phones", "words", "pairs")
 # Many have them: two who meet in one of these need not wait for each other.
@@ -388,15 +389,14 @@ class CrmLead(models.Model):
             ("ask", "Perhaps a duplicate"),
         ],
         string="Known Person",
-        readonly=True,
-        copy=False,
+        **OWN,
         help="What was done when G-Assistant last recognised the person of this lead.",
     )
     g_assistant_duplicate_id = fields.Many2one(
-        "crm.lead", string="Same Person As", readonly=True, copy=False, index="btree_not_null"
+        "crm.lead", string="Same Person As", **OWN, index="btree_not_null"
     )
     # The daemon's words, in English: a list of a few known parts.
-    g_assistant_duplicate_evidence = fields.Char(readonly=True, copy=False)
+    g_assistant_duplicate_evidence = fields.Char(**OWN)
     g_assistant_duplicate_reason = fields.Char(
         string="Recognised By", compute="_compute_g_assistant_duplicate_reason"
     )
