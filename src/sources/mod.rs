@@ -4,7 +4,7 @@
 //! [`Source`]; that proves that a request is authentic and turns its body into plain values. Both steps are pure:
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
 //!
-//! - `standard_webhooks`, `bearer`, `url_key`, `digest`: the proofs of authenticity
+//! - `standard_webhooks`, `bearer`, `url_key`, `digest`, `hub`: the proofs of authenticity
 //! - `generic`, `form`, `google`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
 //! - `platform`: what is asked of those that send only ids
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one;
@@ -22,6 +22,7 @@ mod form;
 mod generic;
 mod google;
 mod hex_key;
+mod hub;
 mod json;
 mod map;
 mod meta;
