@@ -145,7 +145,9 @@ impl Intake {
         push.operation.person = self.settings.duplicates.enabled.then(person);
         // The person's number may be in the reference.
         push.summary = format!("message {}", push.operation.key);
-        push.operation.message = Some(Message { source: source_id.to_owned(), ..message });
+        // One without a time was written when it came, as far as anybody knows.
+        let sent_at = if message.sent_at == DateTime::UNIX_EPOCH { ctx.received_at } else { message.sent_at };
+        push.operation.message = Some(Message { source: source_id.to_owned(), sent_at, ..message });
         push
     }
 

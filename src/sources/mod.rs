@@ -32,10 +32,12 @@ mod registry;
 mod snapchat;
 pub mod standard_webhooks;
 mod strict;
+mod talk;
 #[cfg(test)]
 mod testing;
 mod tiktok;
 mod url_key;
+mod whatsapp;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -65,6 +67,7 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "odoo", read: odoo::read, takes_leads: false },
     Kind { name: "snapchat", read: snapchat::read, takes_leads: true },
     Kind { name: "tiktok", read: tiktok::read, takes_leads: true },
+    Kind { name: "whatsapp", read: whatsapp::read, takes_leads: true },
 ];
 
 /// A kind of source, such as `generic`.
