@@ -6,6 +6,7 @@
 //!
 //! - `standard_webhooks`, `bearer`, `url_key`, `digest`, `hub`: the proofs of authenticity
 //! - `generic`, `form`, `google`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
+//! - `whatsapp`, `messenger`, `instagram`, `telegram`: those of messages; `talk` is what they have in common
 //! - `platform`: what is asked of those that send only ids
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one;
 //!   `fields`: what the names of fields mean that nobody has mapped; `export`: rows of files
@@ -23,8 +24,10 @@ mod generic;
 mod google;
 mod hex_key;
 mod hub;
+mod instagram;
 mod json;
 mod map;
+mod messenger;
 mod meta;
 mod odoo;
 mod platform;
@@ -33,6 +36,7 @@ mod snapchat;
 pub mod standard_webhooks;
 mod strict;
 mod talk;
+mod telegram;
 #[cfg(test)]
 mod testing;
 mod tiktok;
@@ -63,9 +67,12 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "form", read: form::read, takes_leads: true },
     Kind { name: "generic", read: generic::read, takes_leads: true },
     Kind { name: "google", read: google::read, takes_leads: true },
+    Kind { name: "instagram", read: instagram::read, takes_leads: true },
+    Kind { name: "messenger", read: messenger::read, takes_leads: true },
     Kind { name: "meta", read: meta::read, takes_leads: true },
     Kind { name: "odoo", read: odoo::read, takes_leads: false },
     Kind { name: "snapchat", read: snapchat::read, takes_leads: true },
+    Kind { name: "telegram", read: telegram::read, takes_leads: true },
     Kind { name: "tiktok", read: tiktok::read, takes_leads: true },
     Kind { name: "whatsapp", read: whatsapp::read, takes_leads: true },
 ];

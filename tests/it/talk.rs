@@ -20,6 +20,21 @@ country = "SA"
 kind = "whatsapp"
 app_secret = { env = "APP_SECRET" }
 verify_token = { env = "VERIFY_TOKEN" }
+
+[sources.messenger]
+kind = "messenger"
+app_secret = { env = "APP_SECRET" }
+verify_token = { env = "VERIFY_TOKEN" }
+
+[sources.instagram]
+kind = "instagram"
+app_secret = { env = "APP_SECRET" }
+verify_token = { env = "VERIFY_TOKEN" }
+
+[sources.telegram]
+kind = "telegram"
+bot = "example_bot"
+secret_token = { env = "VERIFY_TOKEN" }
 "#;
 
 fn configure(server: &Server, database: &Database) -> Daemon {
@@ -204,4 +219,91 @@ async fn without_the_addon_messages_are_lines_of_the_history() {
     assert_eq!(database.sql("select max(date) from mail_message where body like '%text 3%'"), "2025-11-21 01:53:23");
     let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
     assert_eq!(parked, json!([]));
+}
+
+/// What Telegram posts.
+async fn post_update(daemon: &Daemon, token: &str, update: &Value) -> u16 {
+    let request = http_client().post(format!("{}/api/webhooks/telegram", daemon.url));
+    let request = request.header("x-telegram-bot-api-secret-token", token).body(update.to_string());
+    request.send().await.expect("an answer").status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telegram_messenger_and_instagram_end_in_odoo_once() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let mut daemon = configure(server, &database);
+    daemon.start_connected().await;
+    let admin = database.admin(server).await;
+
+    // By a link, then their own number, a correction, a post in a group, all of it twice.
+    let telegram = |number: u64, more: Value| {
+        let mut message = json!({"message_id": number, "date": 1_763_690_000 + number,
+            "from": {"id": 5_000_000_001u64, "first_name": "Sara", "last_name": "Ali", "language_code": "en"},
+            "chat": {"id": 5_000_000_001u64, "type": "private"}});
+        message.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        message
+    };
+    let contact = json!({"phone_number": "966501234567", "first_name": "Sara", "user_id": 5_000_000_001u64});
+    let updates = [
+        json!({"update_id": 1, "message": telegram(1, json!({"text": "/start lead_camp42"}))}),
+        json!({"update_id": 2, "message": telegram(2, json!({"text": "text 2 "}))}),
+        json!({"update_id": 3, "message": telegram(3, json!({"contact": contact}))}),
+        json!({"update_id": 4, "edited_message": telegram(2, json!({"text": "text 22 ", "edit_date": 1_763_690_009}))}),
+        json!({"update_id": 5, "message": telegram(5, json!({"text": "text 5 ", "chat": {"id": -1, "type": "group"}}))}),
+    ];
+    for _ in 0..2 {
+        for update in &updates {
+            assert_eq!(post_update(&daemon, TOKEN, update).await, 200);
+        }
+    }
+    assert_eq!(post_update(&daemon, "0b7f5d0c9a3e41c2b8d7", &updates[1]).await, 401);
+
+    // Of an ad, with its own echo, taken back again; and on Instagram.
+    let event = |person: &str, at: u64, more: Value| {
+        let mut event =
+            json!({"sender": {"id": person}, "recipient": {"id": "1"}, "timestamp": 1_763_690_000_000u64 + at});
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        event
+    };
+    let body =
+        |object: &str, events: Vec<Value>| json!({"object": object, "entry": [{"id": "1", "messaging": events}]});
+    let referral =
+        json!({"ad_id": "1202", "source": "ADS", "ref": "campaignX", "ads_context_data": {"ad_title": "Villas"}});
+    let ad = event("u1", 1, json!({"message": {"mid": "m1", "text": "text 1 ", "referral": referral}}));
+    let echo = event("1", 2, json!({"message": {"mid": "m2", "text": "ours", "is_echo": true}}));
+    let oops = event("u1", 3, json!({"message": {"mid": "m3", "text": "text 3 oops"}}));
+    let back = event("u1", 4, json!({"message": {"mid": "m3", "is_deleted": true}}));
+    let story = event("u2", 5, json!({"message": {"mid": "i1", "text": "text 1 nice"}}));
+    let like = event("u3", 6, json!({"reaction": {"mid": "i9", "action": "react", "emoji": "❤"}}));
+    for _ in 0..2 {
+        let events = vec![oops.clone(), echo.clone(), ad.clone(), back.clone()];
+        assert_eq!(post_signed(&daemon, "messenger", &body("page", events)).await, 200);
+        let events = vec![story.clone(), like.clone()];
+        assert_eq!(post_signed(&daemon, "instagram", &body("instagram", events)).await, 200);
+    }
+    let forged = http_client().post(format!("{}/api/webhooks/instagram", daemon.url));
+    let forged = forged.header("x-hub-signature-256", signature("{}")).body(body("instagram", vec![story]).to_string());
+    assert_eq!(forged.send().await.expect("an answer").status(), 401);
+    daemon.drained().await;
+
+    assert_eq!(database.count("select count(*) from crm_lead"), 3);
+    let lead = lead_of(&admin, "+966501234567").await;
+    let texts = history(&admin, lead).await;
+    assert_eq!((texts.len(), numbers(&texts)), (4, vec![2, 22]));
+    assert!(texts[0].contains("Telegram · Came by a link") && texts[0].contains("lead_camp42"), "{texts:?}");
+    assert!(texts[3].contains("Corrected"), "{texts:?}");
+    let read = admin.read("crm.lead", lead, &["contact_name", "g_assistant_utm_content", "lang_id"]).await;
+    assert_eq!((&read["contact_name"], &read["g_assistant_utm_content"]), (&json!("Sara Ali"), &json!("lead_camp42")));
+    assert!(read["lang_id"].is_number(), "{read}");
+
+    let lead = admin.search("crm.lead", json!([["g_assistant_ad", "=", "1202"]])).await;
+    let texts = history(&admin, lead[0]).await;
+    assert_eq!((texts.len(), numbers(&texts)), (2, vec![1]));
+    assert!(texts[1].contains("deleted by its sender") && !texts[1].contains("oops"), "{texts:?}");
+    let lead = admin.search("crm.lead", json!([["name", "=", "Instagram u2"]])).await;
+    assert_eq!(history(&admin, lead[0]).await.len(), 1);
+    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    assert_eq!(parked, json!([]));
+    assert!(!daemon.log().contains(TOKEN), "a key is in the log");
 }
