@@ -32,16 +32,22 @@ class Conversation(models.Model):
     _description = "G-Assistant conversation"
     _order = "last_inbound desc, id desc"
 
-    source = fields.Char(required=True, readonly=True, help="The source in the daemon's configuration.")
+    source = fields.Char(
+        required=True, readonly=True, help="The source in the daemon's configuration."
+    )
     channel = fields.Selection(CHANNELS, required=True, readonly=True)
-    account = fields.Char(required=True, readonly=True, help="The number, page or bot that is written to.")
+    account = fields.Char(
+        required=True, readonly=True, help="The number, page or bot that is written to."
+    )
     person = fields.Char(string="Person ID", required=True, readonly=True)
     name = fields.Char(readonly=True)
     username = fields.Char(readonly=True)
     phone = fields.Char(readonly=True)
     lead_id = fields.Many2one("crm.lead", readonly=True, ondelete="set null", index=True)
     last_inbound = fields.Datetime(
-        string="Last Message", readonly=True, help="WhatsApp, Messenger and Instagram take answers for 24 hours from then."
+        string="Last Message",
+        readonly=True,
+        help="WhatsApp, Messenger and Instagram take answers for 24 hours from then.",
     )
     read_until = fields.Datetime(readonly=True)
     message_ids = fields.One2many("g_assistant.message", "conversation_id", readonly=True)
@@ -87,8 +93,10 @@ class Conversation(models.Model):
     @api.model
     def _check_people(self, given):
         people = given.get("people")
-        if not isinstance(people, list) or not people or not all(
-            isinstance(one, str) and one for one in people
+        if (
+            not isinstance(people, list)
+            or not people
+            or not all(isinstance(one, str) and one for one in people)
         ):
             raise Unfit("'people' has the ids of one person, the surest first")
 
@@ -143,13 +151,21 @@ class Conversation(models.Model):
         sent_at = min(fields.Datetime.to_datetime(message["sent_at"]), now)
         # One that was taken back before it came is not shown any more.
         deleted = row.status == "deleted"
-        answered = self.env["g_assistant.message"].sudo()._known(message["source"], message.get("reply_to"))
+        answered = (
+            self.env["g_assistant.message"]
+            .sudo()
+            ._known(message["source"], message.get("reply_to"))
+        )
         # As one of the customer's: neither sent by e-mail nor followed by whoever has a part in it.
         texts = lead.with_context(lang=lead.sudo().user_id.lang or self.env.user.lang)
         posted = lead.with_context(
-            mail_create_nosubscribe=True, mail_post_autofollow=False, mail_post_autofollow_author_skip=True
+            mail_create_nosubscribe=True,
+            mail_post_autofollow=False,
+            mail_post_autofollow_author_skip=True,
         ).message_post(
-            body=texts.env["g_assistant.conversation"]._body({} if deleted else message, message["channel"]),
+            body=texts.env["g_assistant.conversation"]._body(
+                {} if deleted else message, message["channel"]
+            ),
             message_type="comment",
             subtype_xmlid="g_assistant_connector.mt_message",
             author_id=lead.partner_id.id,
@@ -169,7 +185,9 @@ class Conversation(models.Model):
             }
         )
         changes = {"lead_id": lead.id, "person": message["people"][0]}
-        changes |= {name: message[name] for name in ("name", "username", "phone") if message.get(name)}
+        changes |= {
+            name: message[name] for name in ("name", "username", "phone") if message.get(name)
+        }
         if not conversation.last_inbound or conversation.last_inbound < sent_at:
             changes["last_inbound"] = sent_at
         conversation.write(changes)
@@ -204,7 +222,12 @@ class Conversation(models.Model):
     @api.model
     def _sender(self, message):
         """Who is shown as the author while the lead has no contact."""
-        return message.get("name") or message.get("username") or message.get("phone") or dict(CHANNELS)[message["channel"]]
+        return (
+            message.get("name")
+            or message.get("username")
+            or message.get("phone")
+            or dict(CHANNELS)[message["channel"]]
+        )
 
     @api.model
     def _body(self, message, channel):
@@ -214,7 +237,9 @@ class Conversation(models.Model):
             marks.append(_("deleted by its sender"))
         elif message["kind"] != "text":
             marks.append(self._kind_labels().get(message["kind"]) or message["kind"])
-        text = Markup("<br>").join(escape(line) for line in (message.get("text") or "").splitlines())
+        text = Markup("<br>").join(
+            escape(line) for line in (message.get("text") or "").splitlines()
+        )
         body = Markup("<p><strong>%s</strong></p>") % " · ".join(marks)
         return body + (Markup("<p>%s</p>") % text if text else Markup())
 
@@ -235,7 +260,6 @@ class Conversation(models.Model):
             "edited": _("Corrected"),
             "share": _("Shared"),
             "referral": _("Came by a link"),
-            "call": _("Call"),
             "system": _("Notice"),
             "unsupported": _("A kind of message that cannot be shown"),
         }
@@ -249,7 +273,9 @@ class CrmLead(models.Model):
     )
 
     def _merge_opportunity(self, *args, **kwargs):
-        conversations = self.env["g_assistant.conversation"].sudo().search([("lead_id", "in", self.ids)])
+        conversations = (
+            self.env["g_assistant.conversation"].sudo().search([("lead_id", "in", self.ids)])
+        )
         winner = super()._merge_opportunity(*args, **kwargs)
         conversations.lead_id = winner
         return winner

@@ -26,7 +26,11 @@ class Message(models.Model):
     direction = fields.Selection([("in", "Incoming"), ("out", "Outgoing")], readonly=True)
     kind = fields.Char(readonly=True)
     mail_message_id = fields.Many2one(
-        "mail.message", string="Chatter Message", readonly=True, ondelete="set null", index="btree_not_null"
+        "mail.message",
+        string="Chatter Message",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
     )
     sent_at = fields.Datetime(readonly=True)
     status = fields.Selection(
@@ -42,7 +46,9 @@ class Message(models.Model):
     )
     status_at = fields.Datetime(readonly=True)
     error = fields.Char(readonly=True)
-    media = fields.Text(readonly=True, help="Where pictures and files are on the platform, as JSON.")
+    media = fields.Text(
+        readonly=True, help="Where pictures and files are on the platform, as JSON."
+    )
 
     def init(self):
         self.env.cr.execute(

@@ -48,8 +48,18 @@ class TestConversations(BridgeCase):
         return self.apply(self.operation(self.message(number, text, **more), values, match))[0]
 
     def mark(self, **mark):
-        given = {"source": "wa", "channel": "whatsapp", "account": "106", "at": "2026-11-20 11:00:00"}
-        operation = {"model": "g_assistant.message", "action": "mark", "ref": "wa:x", "mark": given | mark}
+        given = {
+            "source": "wa",
+            "channel": "whatsapp",
+            "account": "106",
+            "at": "2026-11-20 11:00:00",
+        }
+        operation = {
+            "model": "g_assistant.message",
+            "action": "mark",
+            "ref": "wa:x",
+            "mark": given | mark,
+        }
         return self.apply(operation)[0]
 
     def posted(self, lead):
@@ -127,9 +137,16 @@ class TestConversations(BridgeCase):
         undecided = self.send(2)
         self.assertEqual(undecided["status"], "undecided")
         (candidate,) = undecided["candidates"]
-        self.assertEqual((candidate["id"], candidate["state"], candidate["same"]), (lead.id, "lost", True))
+        self.assertEqual(
+            (candidate["id"], candidate["state"], candidate["same"]), (lead.id, "lost", True)
+        )
         self.assertEqual(len(self.posted(lead)), 1)
-        decision = {"do": "reopen", "id": lead.id, "reason": "same conversation", "seen": [[lead.id, "lost"]]}
+        decision = {
+            "do": "reopen",
+            "id": lead.id,
+            "reason": "same conversation",
+            "seen": [[lead.id, "lost"]],
+        }
         done = self.send(2, match={"decision": decision})
         self.assertEqual((done["status"], done["id"]), ("updated", lead.id))
         self.assertTrue(lead.active)
@@ -137,7 +154,12 @@ class TestConversations(BridgeCase):
         # Won: a lead of its own, and the conversation goes on there.
         lead.action_set_won()
         self.end_transaction()
-        decision = {"do": "create", "id": lead.id, "reason": "same conversation", "seen": [[lead.id, "won"]]}
+        decision = {
+            "do": "create",
+            "id": lead.id,
+            "reason": "same conversation",
+            "seen": [[lead.id, "won"]],
+        }
         new = self.send(3, match={"decision": decision})
         self.assertEqual(new["status"], "created")
         self.assertEqual(self.send(4)["id"], new["id"])
@@ -162,7 +184,12 @@ class TestConversations(BridgeCase):
         undecided = self.send(1, match=match)
         self.assertEqual([one["id"] for one in undecided["candidates"]], [sara.id])
         self.assertNotIn("same", undecided["candidates"][0])
-        decision = {"do": "attach", "id": sara.id, "reason": "same mobile number", "seen": [[sara.id, "open"]]}
+        decision = {
+            "do": "attach",
+            "id": sara.id,
+            "reason": "same mobile number",
+            "seen": [[sara.id, "open"]],
+        }
         self.assertEqual(self.send(1, match=match | {"decision": decision})["id"], sara.id)
         # From now on by the conversation.
         self.assertEqual(self.send(2, match=match)["id"], sara.id)
