@@ -90,6 +90,11 @@ def _is_time(value, form):
         return False
 
 
+def is_time(value):
+    """Whether this is a datetime as the bridge writes it."""
+    return _is_time(value, FORMATS["datetime"])
+
+
 def is_reference(value):
     return isinstance(value, dict) and isinstance(value.get("ref"), str)
 

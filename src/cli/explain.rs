@@ -84,9 +84,14 @@ impl Explain {
         let context = IntakeContext { silent: false, received_at: Utc::now() };
         let mut explained = Vec::new();
         for draft in drafts {
-            let Draft::Lead(lead) = draft else { bail!("{name} holds orders; only leads have steps to explain") };
             // The key of a delivery that never was: it shows in the reference of leads without an id of their own.
-            let planned = intake.plan(source, "explain", vec![Draft::Lead(lead.clone())], &context);
+            let planned = intake.plan(source, "explain", vec![draft.clone()], &context);
+            let lead = match draft {
+                Draft::Lead(lead) => lead,
+                Draft::Message(draft) => draft.lead,
+                Draft::Mark(_) => continue,
+                Draft::Order(_) => bail!("{name} holds orders; only leads have steps to explain"),
+            };
             let push = planned.into_iter().next().context("internal error: a lead without an operation")?;
             let examined = intake.examine(source, &push.operation.reference, lead.clone(), context.received_at);
             explained.push(Explained { parsed: lead, examined, push });

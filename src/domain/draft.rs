@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::{Mark, MessageDraft};
+
 /// One thing that a delivery asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -14,6 +16,10 @@ pub enum Draft {
     Lead(LeadDraft),
     /// An order to bring into the wanted state.
     Order(OrderDraft),
+    /// A message, for the lead of its person.
+    Message(Box<MessageDraft>),
+    /// What became of a message.
+    Mark(Mark),
 }
 
 /// A lead as its source described it.

@@ -3,6 +3,7 @@
 mod change;
 mod draft;
 mod flag;
+mod message;
 mod model;
 mod operation;
 mod person;
@@ -13,6 +14,7 @@ mod status;
 pub use change::{Change, ChangeBatch, FieldChange, Named};
 pub use draft::{Consent, Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, Origin, PartnerDraft};
 pub use flag::Flag;
+pub use message::{Channel, Mark, MarkStatus, Media, Message, MessageDraft};
 pub use model::Model;
 pub use operation::{Action, FieldValue, Lookup, OWN_FIELDS, OpError, OpResult, OpStatus, Operation};
 pub use person::{Candidate, LeadState, Person};

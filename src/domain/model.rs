@@ -16,6 +16,9 @@ pub enum Model {
     /// Contacts. Written for orders, never mirrored.
     #[serde(rename = "res.partner")]
     Partner,
+    /// The addon's messages of messengers. Marked, never mirrored.
+    #[serde(rename = "g_assistant.message")]
+    Message,
 }
 
 impl Model {
@@ -28,6 +31,7 @@ impl Model {
             Model::Lead => "crm.lead",
             Model::Order => "sale.order",
             Model::Partner => "res.partner",
+            Model::Message => "g_assistant.message",
         }
     }
 }
@@ -42,7 +46,7 @@ impl FromStr for Model {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Model::Lead, Model::Order, Model::Partner]
+        [Model::Lead, Model::Order, Model::Partner, Model::Message]
             .into_iter()
             .find(|model| model.as_str() == name)
             .ok_or_else(|| format!("unknown model `{name}`"))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Candidate, Model, PartnerDraft, Person};
+use super::{Candidate, Mark, Message, Model, PartnerDraft, Person};
 
 /// What to do with the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub enum Action {
     Confirm,
     /// Cancel a quotation or order.
     Cancel,
+    /// Note what became of a message.
+    Mark,
 }
 
 /// How the names of the addon's own fields begin. They belong to the daemon: nobody else's value stays.
@@ -94,6 +96,12 @@ pub struct Operation {
     /// Who a lead is about: somebody with a lead in Odoo already gets no second one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<Person>,
+    /// What the lead's person wrote on a messenger. `values` then only fill in what is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    /// Of [`Action::Mark`]: what became of a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
 }
 
 /// How an operation ended in Odoo.

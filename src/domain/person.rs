@@ -27,6 +27,9 @@ pub struct Candidate {
     pub id: i64,
     /// What became of it so far.
     pub state: LeadState,
+    /// Surely the same person: their last message is on it.
+    #[serde(default)]
+    pub same: bool,
     /// Who it is about.
     #[serde(flatten)]
     pub person: Person,

@@ -64,13 +64,18 @@ impl From<&Refusal> for ApiError {
     fn from(refusal: &Refusal) -> Self {
         const SIGNING: &str = "requests are signed by Standard Webhooks: see docs/lead-schema.md";
         const TOKEN: &str = "send the header `Authorization: Bearer <token>` with a token of `server.tokens`";
+        const PLATFORM: &str = "the platform sends this header once it has the secret: see the README";
         let (status, code, hint) = match refusal {
             Refusal::Closed => (StatusCode::FORBIDDEN, "api_closed", "set `server.tokens` in the configuration"),
             Refusal::BadToken
             | Refusal::MissingHeader("authorization")
             | Refusal::BadHeader { header: "authorization", .. } => (StatusCode::UNAUTHORIZED, "unauthorized", TOKEN),
-            Refusal::MissingHeader(_) => (StatusCode::UNAUTHORIZED, "missing_header", SIGNING),
-            Refusal::BadHeader { .. } => (StatusCode::UNAUTHORIZED, "bad_header", SIGNING),
+            Refusal::MissingHeader(header) => {
+                (StatusCode::UNAUTHORIZED, "missing_header", if header.starts_with("x-") { PLATFORM } else { SIGNING })
+            }
+            Refusal::BadHeader { header, .. } => {
+                (StatusCode::UNAUTHORIZED, "bad_header", if header.starts_with("x-") { PLATFORM } else { SIGNING })
+            }
             Refusal::BadSignature => (
                 StatusCode::UNAUTHORIZED,
                 "signature_mismatch",

@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::{
     config::{self, Config, FlagAction},
-    domain::{Action, Draft, LeadDraft, Operation, OrderState, Person},
+    domain::{Action, Draft, LeadDraft, Mark, Message, MessageDraft, Operation, OrderState, Person},
 };
 use identity::Identity;
 
@@ -108,6 +108,12 @@ impl Intake {
                     push.operation.person = self.settings.duplicates.enabled.then(|| person(lead, country));
                     pushes.push(push);
                 }
+                Draft::Message(draft) => pushes.push(self.message(source_id, &identity, *draft, ctx)),
+                Draft::Mark(mark) => {
+                    let mut push = identity.push(Action::Mark, Default::default(), ctx);
+                    push.operation.mark = Some(Mark { source: source_id.to_owned(), ..mark });
+                    pushes.push(push);
+                }
                 Draft::Order(order) => {
                     let order = &normalise::order(order, country);
                     let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
@@ -125,6 +131,24 @@ impl Intake {
             }
         }
         pushes
+    }
+
+    /// A message brings a lead along, for whoever has none; what is written stays out of the lead's description.
+    fn message(&self, source_id: &str, identity: &Identity, draft: MessageDraft, ctx: &IntakeContext) -> NewPush {
+        let MessageDraft { lead, message } = draft;
+        let examined = self.examine(source_id, identity.reference(), lead, ctx.received_at);
+        let mut push = push(identity, &examined, ctx);
+        push.operation.values.remove("description");
+        let lead = &examined.normalised.lead;
+        // What people call themselves on a messenger speaks neither for nor against their being somebody.
+        let person = || Person { name: None, ..person(lead, self.settings.country_of(source_id)) };
+        push.operation.person = self.settings.duplicates.enabled.then(person);
+        // The person's number may be in the reference.
+        push.summary = format!("message {}", push.operation.key);
+        // One without a time was written when it came, as far as anybody knows.
+        let sent_at = if message.sent_at == DateTime::UNIX_EPOCH { ctx.received_at } else { message.sent_at };
+        push.operation.message = Some(Message { source: source_id.to_owned(), sent_at, ..message });
+        push
     }
 
     /// Everything that is found out about a lead before it goes to Odoo.

@@ -79,7 +79,7 @@ fn wanted(model: Model) -> impl Iterator<Item = &'static str> {
     match model {
         Model::Lead => LEAD,
         Model::Order => ORDER,
-        Model::Partner => "",
+        Model::Partner | Model::Message => "",
     }
     .split_whitespace()
 }

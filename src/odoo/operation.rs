@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::{Action, Model, OpResult, Person},
+    domain::{Action, Mark, Message, Model, OpResult, Person},
     intake::duplicates::{Decision, Keys},
 };
 
@@ -42,6 +42,12 @@ pub struct ReadyOperation {
     /// By what the person of a new lead is recognised, and what was decided.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub matching: Option<Matching>,
+    /// What the lead's person wrote on a messenger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    /// What became of a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
     /// The id that the daemon's own store has for this reference. Used without the addon only: the addon has its own
     /// bindings, which follow merges.
     #[serde(skip)]

@@ -46,28 +46,38 @@ impl Defaults {
     }
 
     pub(super) fn fill(&self, draft: &mut Draft) {
-        let fill = |field: &mut Option<String>, default: &Option<String>| {
-            if field.is_none() {
-                field.clone_from(default);
-            }
-        };
-        let (source, medium, campaign, team, tags) = match draft {
-            Draft::Lead(lead) => {
-                fill(&mut lead.country, &self.country);
-                let named = lead.origin.campaign_name.as_ref();
-                fill(&mut lead.campaign, &named.map(|name| name.chars().take(body::lead::MAX_NAME).collect()));
-                (&mut lead.source, &mut lead.medium, &mut lead.campaign, &mut lead.team, &mut lead.tags)
-            }
+        let lead = match draft {
+            Draft::Lead(lead) => lead,
+            Draft::Message(draft) => &mut draft.lead,
             Draft::Order(order) => {
-                (&mut order.source, &mut order.medium, &mut order.campaign, &mut order.team, &mut order.tags)
+                fill(&mut order.source, &self.source);
+                fill(&mut order.medium, &self.medium);
+                fill(&mut order.campaign, &self.campaign);
+                fill(&mut order.team, &self.team);
+                return fill_list(&mut order.tags, &self.tags);
             }
+            Draft::Mark(_) => return,
         };
-        fill(source, &self.source);
-        fill(medium, &self.medium);
-        fill(campaign, &self.campaign);
-        fill(team, &self.team);
-        if tags.is_empty() {
-            tags.clone_from(&self.tags);
-        }
+        fill(&mut lead.country, &self.country);
+        let named = lead.origin.campaign_name.as_ref();
+        let named = named.map(|name| name.chars().take(body::lead::MAX_NAME).collect());
+        fill(&mut lead.campaign, &named);
+        fill(&mut lead.source, &self.source);
+        fill(&mut lead.medium, &self.medium);
+        fill(&mut lead.campaign, &self.campaign);
+        fill(&mut lead.team, &self.team);
+        fill_list(&mut lead.tags, &self.tags);
+    }
+}
+
+fn fill(field: &mut Option<String>, default: &Option<String>) {
+    if field.is_none() {
+        field.clone_from(default);
+    }
+}
+
+fn fill_list(field: &mut Vec<String>, default: &[String]) {
+    if field.is_empty() {
+        field.extend_from_slice(default);
     }
 }

@@ -4,8 +4,9 @@
 //! [`Source`]; that proves that a request is authentic and turns its body into plain values. Both steps are pure:
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
 //!
-//! - `standard_webhooks`, `bearer`, `url_key`, `digest`: the proofs of authenticity
+//! - `standard_webhooks`, `bearer`, `url_key`, `digest`, `hub`: the proofs of authenticity
 //! - `generic`, `form`, `google`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
+//! - `whatsapp`, `messenger`, `instagram`, `telegram`: those of messages; `talk` is what they have in common
 //! - `platform`: what is asked of those that send only ids
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one;
 //!   `fields`: what the names of fields mean that nobody has mapped; `export`: rows of files
@@ -22,8 +23,11 @@ mod form;
 mod generic;
 mod google;
 mod hex_key;
+mod hub;
+mod instagram;
 mod json;
 mod map;
+mod messenger;
 mod meta;
 mod odoo;
 mod platform;
@@ -31,10 +35,13 @@ mod registry;
 mod snapchat;
 pub mod standard_webhooks;
 mod strict;
+mod talk;
+mod telegram;
 #[cfg(test)]
 mod testing;
 mod tiktok;
 mod url_key;
+mod whatsapp;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -60,10 +67,14 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "form", read: form::read, takes_leads: true },
     Kind { name: "generic", read: generic::read, takes_leads: true },
     Kind { name: "google", read: google::read, takes_leads: true },
+    Kind { name: "instagram", read: instagram::read, takes_leads: true },
+    Kind { name: "messenger", read: messenger::read, takes_leads: true },
     Kind { name: "meta", read: meta::read, takes_leads: true },
     Kind { name: "odoo", read: odoo::read, takes_leads: false },
     Kind { name: "snapchat", read: snapchat::read, takes_leads: true },
+    Kind { name: "telegram", read: telegram::read, takes_leads: true },
     Kind { name: "tiktok", read: tiktok::read, takes_leads: true },
+    Kind { name: "whatsapp", read: whatsapp::read, takes_leads: true },
 ];
 
 /// A kind of source, such as `generic`.

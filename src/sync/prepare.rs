@@ -146,11 +146,14 @@ impl<'a> Preparer<'a> {
             xmlid: xmlid_for(operation.model, &operation.reference),
             reference: operation.reference.clone(),
             values,
-            base: known.base,
-            owned: known.owned,
+            // Whoever writes on does not describe the lead anew: what is empty is filled in.
+            base: known.base.filter(|_| operation.message.is_none()),
+            owned: if operation.message.is_none() { known.owned } else { Vec::new() },
             create_only: operation.create_only.clone(),
             silent: operation.silent,
             matching: operation.person.clone().map(matching),
+            message: operation.message.clone(),
+            mark: operation.mark.clone(),
             id: None,
             bound_id: known.bound_id,
         };
@@ -212,6 +215,8 @@ impl<'a> Preparer<'a> {
             create_only: Vec::new(),
             silent: true,
             matching: None,
+            message: None,
+            mark: None,
             id: None,
             bound_id: None,
         };
@@ -294,6 +299,8 @@ mod tests {
             create_only: Vec::new(),
             silent: false,
             person: None,
+            message: None,
+            mark: None,
         }
     }
 

@@ -42,12 +42,16 @@ impl Owned {
         let configured = match operation.model {
             Model::Lead => self.lead.as_slice(),
             Model::Order => self.order.as_slice(),
-            Model::Partner => &[],
+            Model::Partner | Model::Message => &[],
         };
         let own = operation.values.keys().filter(|field| field.starts_with(OWN_FIELDS));
         configured.iter().chain(own).cloned().collect()
     }
 }
+
+/// The field of leads by which an addon is known that takes messages: an older one would leave them out.
+const CONVERSATIONS: &str = "g_assistant_conversation_ids";
+const OLD_ADDON: &str = "the addon in Odoo knows no messages yet: update it to 1.2 or newer, then retry";
 
 /// Most calls for one batch: each decides about the people of whom Odoo has others. Of several leads of one person in a
 /// batch, each needs those before it to be there.
@@ -77,7 +81,12 @@ pub async fn push(
     let mut preparer = Preparer::new(&answers);
     let mut outcomes: Vec<Option<Pushed>> = Vec::with_capacity(operations.len());
     let mut units = Vec::with_capacity(operations.len());
+    let takes_messages = session.bridge.info().addon.is_none() || has(CONVERSATIONS);
     for (position, operation) in operations.iter().enumerate() {
+        if !takes_messages && (operation.message.is_some() || operation.mark.is_some()) {
+            outcomes.push(Some(Pushed::Refused(OLD_ADDON.to_owned())));
+            continue;
+        }
         let binding = bindings.get(&(operation.model, operation.reference.clone()));
         let known = Known {
             bound_id: binding.map(|binding| binding.record_id),

@@ -24,7 +24,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 type Target = fn(&[u8]);
 
 /// The name of every target, and what it does.
-pub const ALL: [(&str, Target); 14] = [
+pub const ALL: [(&str, Target); 17] = [
     ("xmlrpc", xmlrpc),
     ("json2", json2),
     ("generic", generic),
@@ -33,6 +33,9 @@ pub const ALL: [(&str, Target); 14] = [
     ("google", google),
     ("tiktok", tiktok),
     ("snapchat", snapchat),
+    ("whatsapp", whatsapp),
+    ("messenger", messenger),
+    ("telegram", telegram),
     ("form", form),
     ("changes", changes),
     ("api_file", api_file),
@@ -61,9 +64,20 @@ fn sources() -> &'static Registry {
         let text = names.iter().fold(text.to_owned(), |text, name| {
             text.replace(&format!("{{ credential = {name:?} }}"), &format!("{{ file = {secret:?} }}"))
         });
-        let text = ["meta-app", "meta-verify", "meta-token"]
-            .iter()
-            .fold(text, |text, name| text.replace(&format!("credential = {name:?}"), &format!("file = {secret:?}")));
+        let text = [
+            "meta-app",
+            "meta-verify",
+            "meta-token",
+            "whatsapp-app",
+            "whatsapp-verify",
+            "messenger-app",
+            "messenger-verify",
+            "instagram-app",
+            "instagram-verify",
+            "telegram-secret",
+        ]
+        .iter()
+        .fold(text, |text, name| text.replace(&format!("credential = {name:?}"), &format!("file = {secret:?}")));
         let config = Config::parse(&text, Path::new("config.toml")).expect("the example is right");
         let tokens = Tokens::default().with("0123456789abcdef").expect("a token");
         open_all(&config.sources, tokens).expect("sources")
@@ -87,7 +101,8 @@ fn take(source: &dyn Source, body: &[u8]) {
         let operation = &push.operation;
         assert!(operation.key.chars().count() <= 255 && operation.reference.chars().count() <= 255);
         assert!(operation.action != Action::Upsert || !operation.values.is_empty());
-        let text = serde_json::to_string(&operation.values).expect("JSON");
+        let sent = (&operation.values, &operation.message, &operation.mark);
+        let text = serde_json::to_string(&sent).expect("JSON");
         // PostgreSQL cannot store it, and XML cannot carry it. After a backslash of its own it is only text.
         assert!(!text.replace(r"\\", "").contains(r"\u0000"), "a NUL in {text}");
     }
@@ -123,6 +138,22 @@ pub fn mapped(bytes: &[u8]) {
 /// Webhooks of Meta, and leads that were fetched.
 pub fn meta(bytes: &[u8]) {
     take(sources().webhook("meta").expect("a source"), bytes);
+}
+
+/// Messages and statuses of WhatsApp.
+pub fn whatsapp(bytes: &[u8]) {
+    take(sources().webhook("whatsapp").expect("a source"), bytes);
+}
+
+/// Messages of Messenger, which Instagram has too.
+pub fn messenger(bytes: &[u8]) {
+    take(sources().webhook("messenger").expect("a source"), bytes);
+    take(sources().webhook("instagram").expect("a source"), bytes);
+}
+
+/// Updates of Telegram.
+pub fn telegram(bytes: &[u8]) {
+    take(sources().webhook("telegram").expect("a source"), bytes);
 }
 
 /// Bodies of Google Ads, and whether their key is looked for in anything.

@@ -22,3 +22,4 @@ mod plain;
 mod push;
 mod safety;
 mod sources;
+mod talk;

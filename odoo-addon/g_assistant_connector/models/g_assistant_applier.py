@@ -19,7 +19,9 @@ from .. import kinds, merge, values
 from ..values import Unfit
 
 MODELS = (kinds.LEAD, kinds.ORDER, "res.partner")
-ACTIONS = ("upsert", "update", "confirm", "cancel")
+ACTIONS = ("upsert", "update", "confirm", "cancel", "mark")
+# What a `mark` is about: no record of a reference, but a message on its platform.
+MESSAGE = "g_assistant.message"
 MAX_OPERATIONS = 500
 XMLID_MODULE = "__gassist__"
 
@@ -53,6 +55,11 @@ class Operation:
         self.create_only = set(raw.get("create_only") or ())
         self.silent = bool(raw.get("silent"))
         self.match = raw.get("match")
+        # What a person wrote on a messenger, and what became of a message there.
+        self.message = raw.get("message")
+        self.mark = raw.get("mark")
+        # The lead of a message's person, and its state, if it is not open any more.
+        self.before = None
         # The person was known: the record is another's, and this is added to it.
         self.attached = False
         self.result = None
@@ -108,6 +115,13 @@ class Bindings(dict):
         self._env = env
         self._existing = set()
 
+    def know(self, pairs, res_id):
+        """Several references stand for one record."""
+        for pair in pairs:
+            binding = self.get(pair)
+            if not binding or binding.res_id != res_id:
+                self[pair] = Bound(res_id, changed=True)
+
     def resolve(self, model_name, link):
         """The id that a value refers to; PostgreSQL would not say which field is wrong."""
         if values.is_reference(link):
@@ -160,10 +174,15 @@ class Applier(models.AbstractModel):
         try:
             if not _is_name(operation.key):
                 raise Unfit("an operation needs a key of 1 to 255 printable characters")
-            if operation.model not in MODELS:
+            if operation.model not in (*MODELS, MESSAGE):
                 raise Unfit(f"model {operation.model!r} is not served")
             if operation.action not in ACTIONS:
                 raise Unfit(f"there is no action {operation.action!r}")
+            if (operation.action == "mark") != (operation.model == MESSAGE):
+                raise Unfit("a message can be marked, and nothing else")
+            if operation.action == "mark":
+                self.env["g_assistant.message"]._check_mark(operation.mark)
+                return
             if operation.action in ("confirm", "cancel") and operation.model != kinds.ORDER:
                 raise Unfit("only an order can be confirmed or cancelled")
             if not isinstance(operation.values, dict) or not isinstance(operation.base, dict):
@@ -177,6 +196,9 @@ class Applier(models.AbstractModel):
             if operation.xmlid is not None and not _is_name(operation.xmlid):
                 raise Unfit("an 'xmlid' has 1 to 255 printable characters")
             self.env["g_assistant.duplicates"]._check_form(operation.match)
+            self.env["g_assistant.conversation"]._check_form(operation.message)
+            if operation.message and (operation.model, operation.action) != (kinds.LEAD, "upsert"):
+                raise Unfit("a message is for the lead of its person")
         except Unfit as error:
             operation.refuse(error)
 
@@ -185,20 +207,36 @@ class Applier(models.AbstractModel):
     @api.model
     def _run(self, operations):
         bindings = self.env["g_assistant.binding"]
+        conversations = self.env["g_assistant.conversation"]
+        self.env["g_assistant.message"]._finish_known(operations)
+        self._run_marks([operation for operation in operations if operation.action == "mark"])
+        operations = [operation for operation in operations if not operation.result]
         pairs = {(operation.model, operation.ref) for operation in operations if operation.ref}
         pairs |= self._referred(operations)
+        for operation in operations:
+            pairs |= {(kinds.LEAD, ref) for ref in conversations._references(operation)}
         bound = Bindings(
             self.env,
             {pair: Bound(res_id, text) for pair, (res_id, text) in bindings._load(pairs).items()},
         )
         self._adopt(operations, bound)
         self._find_by_id(operations, bound)
+        conversations._find_leads(operations, bound)
         self._settle_duplicates(operations, bound)
         waiting = [operation for operation in operations if not operation.result]
         while waiting:
             ready, waiting = self._ready(waiting, bound)
             self._run_round(ready, bound)
         self._store(bound)
+
+    @api.model
+    def _run_marks(self, operations):
+        def run(some):
+            for one in some:
+                self.env["g_assistant.message"].sudo()._mark(one)
+            return []
+
+        self._together(operations, run)
 
     @api.model
     def _referred(self, operations):
@@ -257,6 +295,12 @@ class Applier(models.AbstractModel):
             operation.attached = True
             operation.base = {}
             bound[operation.model, operation.ref] = Bound(lead_id, changed=True)
+            self._know_person(operation, lead_id, bound)
+
+    @api.model
+    def _know_person(self, operation, lead_id, bound):
+        references = self.env["g_assistant.conversation"]._references(operation)
+        bound.know([(kinds.LEAD, ref) for ref in references], lead_id)
 
     @api.model
     def _ready(self, waiting, bound):
@@ -364,6 +408,9 @@ class Applier(models.AbstractModel):
             model = self.env[some[0].model].with_context(**some[0].context)
             records = model.create([dict(prepared[operation]) for operation in some])
             self._note_operations(zip(some, records, strict=True))
+            for operation, record in zip(some, records, strict=True):
+                if operation.message:
+                    self.env["g_assistant.conversation"]._post(operation, record)
             return list(zip(some, records, strict=True))
 
         created = self._together(list(prepared), create)
@@ -381,6 +428,7 @@ class Applier(models.AbstractModel):
             if whole:
                 text = whole[:-1] + "," + text[1:] if rest else whole
             bound[operation.model, operation.ref] = Bound(record.id, text, changed=True)
+            self._know_person(operation, record.id, bound)
             operation.finish("created", record.id)
         self.env["g_assistant.duplicates"]._note_created(created)
 
@@ -444,6 +492,7 @@ class Applier(models.AbstractModel):
                 if name not in binding.written or binding.written[name] != value:
                     binding.written[name] = value
                     binding.changed = True
+            self._know_person(operation, record.id, bound)
             operation.finish("updated" if done else "unchanged", record.id, kept)
 
     @api.model
@@ -457,8 +506,12 @@ class Applier(models.AbstractModel):
                 self.env["g_assistant.duplicates"]._reopen(record)
             done, kept, agreed = self._update(operation, record, binding, parsed)
         if operation.attached:
-            self.env["g_assistant.duplicates"]._note_attached(operation, record, parsed)
+            self.env["g_assistant.duplicates"]._note_attached(
+                operation, record, {} if operation.message else parsed
+            )
             done = True
+        if operation.message:
+            done = self.env["g_assistant.conversation"]._post(operation, record) or done
         if done:
             self._note_operations([(operation, record)])
         return done, kept, agreed
@@ -487,11 +540,14 @@ class Applier(models.AbstractModel):
 
     @api.model
     def _update(self, operation, record, binding, parsed):
-        known = {**operation.base, **binding.written}
+        # Whoever writes on does not describe the lead anew: what is empty is filled in.
+        fills = bool(operation.message)
+        owned = set() if fills else operation.owned
+        known = {} if fills else {**operation.base, **binding.written}
         now = {name: values.held(record, name) for name in parsed}
         decisions = {
             name: merge.decide(
-                known.get(name, merge.UNKNOWN), now[name], new, name in operation.owned
+                known.get(name, merge.UNKNOWN), now[name], new, name in owned
             )
             for name, new in parsed.items()
         }
@@ -501,6 +557,8 @@ class Applier(models.AbstractModel):
         if to_write:
             self._check_open(record)
             record.write({name: values.to_orm(record, name, parsed[name]) for name in to_write})
+        if fills:
+            return bool(to_write), [], []
         if kept and not operation.silent and not operation.attached:
             self._note_kept(record, {name: (now[name], parsed[name]) for name in kept})
         return bool(to_write), kept, to_write + agreed

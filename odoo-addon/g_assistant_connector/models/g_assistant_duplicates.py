@@ -50,6 +50,14 @@ WORDS = rf"regexp_split_to_array({FOLDED}, '[\s\-_.,;:/&()،؛]+')"
 NAMED = "partner_name IS NOT NULL AND contact_name IS NOT NULL"
 INCOMPLETE = "(email_normalized IS NULL OR phone IS NULL)"
 
+# What became of a lead `l` in the stage `s`.
+STATE = (
+    "CASE WHEN s.is_won AND l.probability >= 100 THEN 'won'"
+    " WHEN l.active THEN 'open'"
+    " WHEN coalesce(l.probability, 0) <= 0 THEN 'lost'"
+    " ELSE 'archived' END"
+)
+
 
 class Duplicates(models.AbstractModel):
     _name = "g_assistant.duplicates"
@@ -104,14 +112,14 @@ class Duplicates(models.AbstractModel):
         new = [
             operation
             for operation in operations
-            if operation.match
+            if operation.match is not None
             and not operation.result
             and operation.model == kinds.LEAD
             and operation.action == "upsert"
             and (operation.model, operation.ref) not in bound
         ]
         keys = {operation: self._keys(operation.match) for operation in new}
-        new = [operation for operation in new if keys[operation]]
+        new = [operation for operation in new if keys[operation] or operation.before]
         if not new:
             return {}
         companies = {operation: self._company(operation, bound) for operation in new}
@@ -133,6 +141,8 @@ class Duplicates(models.AbstractModel):
                 # The one before it in this batch is not there to be compared yet.
                 self._leave(operation, [])
                 continue
+            if operation.before:
+                candidates = candidates | {operation.before}
             decision = operation.match.get("decision")
             seen = {tuple(one) for one in decision.get("seen", [])} if decision else set()
             if not candidates <= seen:
@@ -148,6 +158,19 @@ class Duplicates(models.AbstractModel):
             taken |= mine
         self._describe([one for one in new if one.result])
         return targets
+
+    @api.model
+    def _states(self, lead_ids):
+        """What became of each of these leads; those that are gone have no state."""
+        if not lead_ids:
+            return {}
+        self.env["crm.lead"].flush_model()
+        self.env.cr.execute(
+            f"SELECT l.id, {STATE} FROM crm_lead l LEFT JOIN crm_stage s ON s.id = l.stage_id"
+            " WHERE l.id = ANY(%s)",
+            [list(lead_ids)],
+        )
+        return dict(self.env.cr.fetchall())
 
     @api.model
     def _keys(self, match):
@@ -214,11 +237,7 @@ class Duplicates(models.AbstractModel):
                 continue
             cr.execute(
                 f"""
-                SELECT w.key, w.company, l.id,
-                       CASE WHEN s.is_won AND l.probability >= 100 THEN 'won'
-                            WHEN l.active THEN 'open'
-                            WHEN coalesce(l.probability, 0) <= 0 THEN 'lost'
-                            ELSE 'archived' END
+                SELECT w.key, w.company, l.id, {STATE}
                   FROM unnest(%s::text[], %s::int[]) AS w(key, company)
                  CROSS JOIN LATERAL (
                        SELECT id, active, probability, stage_id FROM crm_lead
@@ -251,7 +270,13 @@ class Duplicates(models.AbstractModel):
             people = {lead.id: self._person(lead) for lead in visible}
         for operation in operations:
             operation.result["candidates"] = [
-                {"id": lead_id, "state": state, **people.get(lead_id, {})}
+                {
+                    "id": lead_id,
+                    "state": state,
+                    # Surely the same person: it was in the same conversation.
+                    **({"same": True} if (operation.before or [None])[0] == lead_id else {}),
+                    **people.get(lead_id, {}),
+                }
                 for lead_id, state in operation.result["candidates"]
             ]
 
@@ -420,6 +445,7 @@ class CrmLead(models.Model):
             "same mobile number": _("same mobile number"),
             "same landline": _("same landline"),
             "same shared mailbox": _("same shared mailbox"),
+            "same conversation": _("same conversation"),
             "same name": _("same name"),
             "same given name": _("same given name"),
             "names that may be one": _("names that may be one"),

@@ -10,4 +10,5 @@ from . import test_order
 from . import test_pull
 from . import test_sender
 from . import test_settings
+from . import test_conversations
 from . import test_duplicates

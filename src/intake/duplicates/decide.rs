@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Likeness, compare};
+use super::{Comparison, Likeness, compare};
 use crate::{
     config::{Duplicates as Policy, Verb},
     domain::{Candidate, LeadState as State, Person},
@@ -25,7 +25,13 @@ pub struct Decision {
 
 /// Decides about `person`, of whom Odoo found `candidates`.
 pub fn decide(person: &Person, candidates: &[Candidate], policy: &Policy) -> Decision {
-    let compared = candidates.iter().map(|candidate| (compare(person, &candidate.person), candidate));
+    let compared = candidates.iter().map(|candidate| {
+        let comparison = match candidate.same {
+            true => Comparison { likeness: Likeness::Same, reason: "same conversation".to_owned() },
+            false => compare(person, &candidate.person),
+        };
+        (comparison, candidate)
+    });
     // The surest; of several, the one that is open, then the newest.
     let best = compared.max_by_key(|(comparison, candidate)| {
         let state = match candidate.state {
@@ -59,7 +65,7 @@ mod tests {
     }
 
     fn candidate(id: i64, state: State, name: &str) -> Candidate {
-        Candidate { id, state, person: person(name) }
+        Candidate { id, state, same: false, person: person(name) }
     }
 
     #[test]
@@ -82,5 +88,17 @@ mod tests {
         assert_eq!(decision.reason, "same mobile number, other name");
         assert_eq!(decision.seen, [(4, State::Open)]);
         assert_eq!(decide(&sara, &[], &policy).verb, Verb::Create);
+    }
+
+    #[test]
+    fn a_conversation_is_the_same_person_whatever_the_names() {
+        let policy = Policy::default();
+        let of = |state| {
+            let known = Candidate { same: true, ..candidate(1, state, "Omar Haddad") };
+            let decision = decide(&person("🌸"), &[known], &policy);
+            (decision.verb, decision.reason)
+        };
+        assert_eq!(of(State::Lost), (Verb::Reopen, "same conversation".to_owned()));
+        assert_eq!(of(State::Won), (Verb::Create, "same conversation".to_owned()));
     }
 }

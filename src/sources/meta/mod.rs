@@ -11,7 +11,7 @@ mod webhook;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response};
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -19,22 +19,19 @@ use self::{account::Pages, graph::Graph};
 use super::{
     Content, Ended, Inbound, ParseError, Parsed, Platform, Refusal, Setup, Source, Verified,
     defaults::Defaults,
-    digest,
     hex_key::HexKey,
+    hub::{self, Hub},
     json::{self, Node, Notes},
 };
 use crate::{
     config::{
         DAY, MINUTE, Reader, SECOND,
-        expect::{Expect, duration, list, one_or_more, secret, string, url},
+        expect::{Expect, duration, list, secret, string, url},
     },
     domain::Draft,
     secret::{SecretError, SecretRef},
 };
 
-const SIGNATURE: &str = "x-hub-signature-256";
-/// Longest challenge that is sent back.
-const MAX_CHALLENGE: usize = 256;
 /// The version of the Graph API that this was written for.
 const VERSION: &str = "v26.0";
 const GRAPH: &str = "https://graph.facebook.com";
@@ -42,8 +39,7 @@ const GRAPH: &str = "https://graph.facebook.com";
 /// Reads the section.
 pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let app_id = section.required("app_id", id().example("\"1234567890\""));
-    let app_secrets = section.required("app_secret", one_or_more(secret()));
-    let verify_token = section.required("verify_token", secret());
+    let hub = hub::Spec::read(section);
     let token = section.required("token", secret());
     let pages = section.required("pages", list(id()).example("[\"102030405060708\"]"));
     let version = section.or("version", version(), VERSION.to_owned());
@@ -57,8 +53,7 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let defaults = Defaults::read(section.table("defaults"));
     Some(Box::new(Spec {
         app_id: app_id?,
-        app_secrets: app_secrets?,
-        verify_token: verify_token?,
+        hub: hub?,
         token: token?,
         pages: pages?,
         version,
@@ -88,8 +83,7 @@ fn version() -> Expect<String> {
 #[derive(Debug)]
 struct Spec {
     app_id: String,
-    app_secrets: Vec<SecretRef>,
-    verify_token: SecretRef,
+    hub: hub::Spec,
     token: SecretRef,
     pages: Vec<String>,
     version: String,
@@ -101,13 +95,12 @@ struct Spec {
 
 impl Setup for Spec {
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        let app_secrets = self.app_secrets.iter().map(|secret| ("app_secret", secret));
-        app_secrets.chain([("verify_token", &self.verify_token), ("token", &self.token)]).collect()
+        self.hub.secrets().chain([("token", &self.token)]).collect()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
         // The first is the app's own; the others are those of before, or of its Instagram login.
-        let current = self.app_secrets[0].read()?;
+        let current = self.hub.app_secrets[0].read()?;
         let graph = Graph::new(&self.graph, &self.version, HexKey::new(&current)?);
         let app_token = format!("{}|{}", self.app_id, current.expose_secret());
         let pages = Pages::new(account::Options {
@@ -120,36 +113,19 @@ impl Setup for Spec {
             poll_interval: self.poll_interval,
             backfill: self.backfill,
         });
-        Ok(Box::new(Meta {
-            keys: HexKey::open(&self.app_secrets)?,
-            verify_token: HexKey::new(&self.verify_token.read()?)?,
-            pages: Arc::new(pages),
-            defaults: self.defaults.clone(),
-        }))
+        Ok(Box::new(Meta { hub: self.hub.open()?, pages: Arc::new(pages), defaults: self.defaults.clone() }))
     }
 }
 
 struct Meta {
-    keys: Vec<HexKey>,
-    verify_token: HexKey,
+    hub: Hub,
     pages: Arc<Pages>,
     defaults: Defaults,
 }
 
 impl Source for Meta {
     fn verify(&self, request: &Inbound, _: DateTime<Utc>) -> Result<Verified, Refusal> {
-        let mut headers = request.headers.get_all(SIGNATURE).iter();
-        let (header, None) = (headers.next().ok_or(Refusal::MissingHeader(SIGNATURE))?, headers.next()) else {
-            return Err(Refusal::BadHeader { header: SIGNATURE, detail: "it is there twice".to_owned() });
-        };
-        let Some(code) = header.to_str().ok().and_then(|value| value.strip_prefix("sha256=")) else {
-            return Err(Refusal::BadHeader { header: SIGNATURE, detail: "expected `sha256=` and a code".to_owned() });
-        };
-        if !self.keys.iter().any(|key| key.fits(&request.body, code)) {
-            return Err(Refusal::BadSignature);
-        }
-        // Meta sends no id. What it sends again is equal; what it puts together anew is recognised lead by lead.
-        Ok(digest::by_content(&request.body))
+        self.hub.verify(request)
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
@@ -168,39 +144,15 @@ impl Source for Meta {
     }
 
     fn handshake(&self, request: &Inbound) -> Option<Result<Response<String>, Refusal>> {
-        Some(self.challenge(request))
+        Some(self.hub.challenge(request))
     }
 
-    /// Meta takes anything but 200 for a failure, and ends the subscription after an hour of them.
     fn answer(&self, _: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {
-        match ended {
-            Ended::Accepted | Ended::NotUnderstood(_) => Some(Response::new("{}".to_owned())),
-            Ended::Refused(_) => None,
-        }
+        Hub::answer(ended)
     }
 
     fn platform(&self) -> Option<Arc<dyn Platform>> {
         Some(Arc::clone(&self.pages) as Arc<dyn Platform>)
-    }
-}
-
-impl Meta {
-    /// `hub.mode=subscribe&hub.verify_token=…&hub.challenge=…`
-    fn challenge(&self, request: &Inbound) -> Result<Response<String>, Refusal> {
-        let parameter = |name| request.parameter(name).unwrap_or_default();
-        let refused = Refusal::BadKey { place: "URL" };
-        // Codes of the same message are equal if their keys are; comparing them takes the same time for all.
-        let given = HexKey::new(&parameter("hub.verify_token").into_owned().into()).map_err(|_| refused.clone())?;
-        if !self.verify_token.fits(b"", &given.code(b"")) || parameter("hub.mode") != "subscribe" {
-            return Err(refused);
-        }
-        let challenge: String = parameter("hub.challenge").chars().take(MAX_CHALLENGE).collect();
-        let response = Response::builder()
-            .status(StatusCode::OK)
-            .header(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")
-            .header(http::header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-            .body(challenge);
-        response.map_err(|_| refused)
     }
 }
 

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     domain::{Consent, LeadDraft},
-    sources::Reference,
+    sources::{
+        Reference,
+        hub::{MAX_CHALLENGE, SIGNATURE},
+    },
 };
 
 const SECRET: &str = "test_app_secret";
@@ -25,8 +28,7 @@ fn meta(secrets: &[&str]) -> Meta {
         backfill: DAY,
     });
     Meta {
-        keys: secrets.iter().map(|secret| key(secret)).collect(),
-        verify_token: key("my-verify-token"),
+        hub: Hub { keys: secrets.iter().map(|secret| key(secret)).collect(), verify_token: key("my-verify-token") },
         pages: Arc::new(pages),
         defaults: Defaults::default(),
     }

@@ -152,7 +152,7 @@ impl PlainBridge {
                 let text = salesperson.map(i64::to_string).unwrap_or_default();
                 cells.entry("user_id/.id".to_owned()).or_insert(text);
             }
-            Model::Partner => {}
+            Model::Partner | Model::Message => {}
         }
         let mut lines = if import_lines(operation) { line_cells(operation) } else { Vec::new() }.into_iter();
         cells.extend(lines.next().into_iter().flatten());
@@ -316,6 +316,8 @@ mod tests {
                 create_only: Vec::new(),
                 silent: false,
                 matching: None,
+                message: None,
+                mark: None,
                 bound_id: None,
             };
             assert_eq!(import_lines(&operation), expected, "{lines}");

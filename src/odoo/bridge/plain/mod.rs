@@ -11,6 +11,7 @@
 mod create;
 mod read;
 mod state;
+mod talk;
 mod update;
 
 use std::{
@@ -101,12 +102,15 @@ impl PlainBridge {
             }
         }
         self.find_references(&mut batch).await?;
+        batch.pass_over();
         // Each round ends at least one operation.
         for _ in operations {
             let ready = batch.ready();
             if ready.is_empty() {
                 break;
             }
+            let messages: Vec<_> =
+                ready.iter().copied().filter(|&position| operations[position].message.is_some()).collect();
             let (creates, existing): (Vec<_>, Vec<_>) = ready
                 .into_iter()
                 .partition(|&position| operations[position].action == Action::Upsert && batch.id(position).is_none());
@@ -116,6 +120,7 @@ impl PlainBridge {
             self.create(&mut batch, &creates).await?;
             self.update(&mut batch, &updates).await?;
             self.change_state(&mut batch, &states).await?;
+            self.post(&mut batch, &messages).await?;
         }
         batch.applied.into_iter().map(|applied| applied.ok_or_else(|| unexpected("apply"))).collect()
     }
@@ -123,6 +128,9 @@ impl PlainBridge {
     /// Why the operation cannot be sent at all.
     fn unfit(&self, operation: &ReadyOperation) -> Option<String> {
         let model = operation.model;
+        if operation.action == Action::Mark {
+            return None;
+        }
         let Some(fields) = self.fields.get(&model) else { return Some(format!("this Odoo has no model {model}")) };
         if matches!(operation.action, Action::Confirm | Action::Cancel) && model != Model::Order {
             return Some("only an order can be confirmed or cancelled".to_owned());

@@ -32,6 +32,8 @@ fn operation(model: Model, action: Action, reference: &str, values: Value) -> Re
         create_only: Vec::new(),
         silent: false,
         matching: None,
+        message: None,
+        mark: None,
         bound_id: None,
     }
 }

@@ -149,11 +149,29 @@ impl PlainBridge {
         Ok(refused)
     }
 
+    /// The subtype of internal notes: without it a message would look like one to the customer.
+    pub(super) async fn note_subtype(&self) -> Result<Value, OdooError> {
+        let subtype = Search {
+            limit: Some(1),
+            ..Search::new(
+                "mail.message.subtype",
+                json!([["internal", "=", true], ["default", "=", false], ["res_model", "=", false]]),
+            )
+        };
+        let subtype = self.client.search_read(subtype.fields(["id"])).await?;
+        Ok(subtype.first().map(|subtype| subtype["id"].clone()).unwrap_or(Value::Bool(false)))
+    }
+
     /// Notes on the records what was not taken over, in one call. A note is a courtesy: if Odoo refuses it, the
     /// operations stand.
     async fn note_kept(&self, operations: &[ReadyOperation], plans: &[Plan]) -> Result<(), OdooError> {
         let mut notes = Vec::new();
-        for plan in plans.iter().filter(|plan| !plan.kept.is_empty() && !operations[plan.position].silent) {
+        for plan in plans.iter().filter(|plan| !plan.kept.is_empty()) {
+            let operation = &operations[plan.position];
+            // Whoever writes on does not describe the lead anew.
+            if operation.silent || operation.message.is_some() {
+                continue;
+            }
             let model = operations[plan.position].model;
             let body = note(self.fields(model)?, plan);
             notes.push(json!({
@@ -164,17 +182,8 @@ impl PlainBridge {
         if notes.is_empty() {
             return Ok(());
         }
-        // The subtype of internal notes: without it a message would look like one to the customer.
-        let subtype = Search {
-            limit: Some(1),
-            ..Search::new(
-                "mail.message.subtype",
-                json!([["internal", "=", true], ["default", "=", false], ["res_model", "=", false]]),
-            )
-        };
         let created = async {
-            let subtype = self.client.search_read(subtype.fields(["id"])).await?;
-            let subtype = subtype.first().map(|subtype| subtype["id"].clone()).unwrap_or(Value::Bool(false));
+            let subtype = self.note_subtype().await?;
             notes.iter_mut().for_each(|note| note["subtype_id"] = subtype.clone());
             self.client.call(Call::new("mail.message", "create").arg("vals_list", notes)).await
         };
