@@ -50,7 +50,6 @@ class Conversation(models.Model):
         help="WhatsApp, Messenger and Instagram take answers for 24 hours from then.",
     )
     read_until = fields.Datetime(readonly=True)
-    message_ids = fields.One2many("g_assistant.message", "conversation_id", readonly=True)
 
     def init(self):
         self.env.cr.execute(
