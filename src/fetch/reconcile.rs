@@ -20,8 +20,6 @@ use crate::{
 
 const OVERLAP: TimeDelta = TimeDelta::hours(2);
 const WHOLE_EVERY: TimeDelta = TimeDelta::hours(24);
-/// Leads that are older when they are found come in silently.
-const LIVE: TimeDelta = TimeDelta::hours(24);
 /// How soon a pass that was cut short is tried again, at least.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -121,7 +119,7 @@ impl Fetching {
                         created_at: created_at.timestamp_millis(),
                         fetch_key: Order::key(source, &lead.lead_id),
                         delivery: self.delivery(source, &lead, owner.as_ref(), Some(form)),
-                        lane: if began - created_at > LIVE { Lane::Backfill } else { Lane::Live },
+                        lane: Lane::of_age(created_at.timestamp_millis(), began.timestamp_millis()),
                         lead_id: lead.lead_id,
                     }
                 })

@@ -102,8 +102,16 @@ pub enum Lane {
     Backfill = 1,
 }
 
+/// What is older when it is heard of comes in silently.
+const NEWS: i64 = 24 * 3_600_000;
+
 impl Lane {
-    fn from_number(number: i64) -> Self {
+    /// The lane of what happened at `at` (ms) and is heard of at `now` (ms).
+    pub fn of_age(at: i64, now: i64) -> Self {
+        if now.saturating_sub(at) > NEWS { Lane::Backfill } else { Lane::Live }
+    }
+
+    pub(super) fn from_number(number: i64) -> Self {
         if number == 0 { Lane::Live } else { Lane::Backfill }
     }
 }

@@ -21,6 +21,7 @@ mod place;
 mod platforms;
 mod queries;
 mod readers;
+mod replay;
 mod retention;
 mod stats;
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use jobs::{
 };
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
 pub use platforms::{FormCount, Listed};
+pub use replay::{Fate, Kept, KeptFilter};
 pub use retention::{Purged, Retention};
 pub use stats::{QueueStats, Stats};
 

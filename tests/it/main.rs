@@ -20,5 +20,6 @@ mod meta;
 mod orders;
 mod plain;
 mod push;
+mod replay;
 mod safety;
 mod sources;
