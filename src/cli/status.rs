@@ -79,7 +79,7 @@ fn print_service(health: Option<&Value>) {
 /// How each platform is that is asked for leads.
 fn print_platforms(health: &Value) {
     for one in health["platforms"].as_array().into_iter().flatten() {
-        println!("{:<9} page {}: {}", text(&one["source"]), text(&one["account"]), text(&one["state"]));
+        println!("{:<9} account {}: {}", text(&one["source"]), text(&one["account"]), text(&one["state"]));
         let warnings = one["warnings"].as_array().into_iter().flatten();
         for line in [&one["detail"], &one["hint"]].into_iter().chain(warnings).filter_map(Value::as_str) {
             println!("          {line}");

@@ -103,6 +103,11 @@ impl Fetching {
         Self { store, sources, clock, metrics, gates }
     }
 
+    /// What a person may do if a lead of this source is not there.
+    pub fn if_missing(&self, source: &str) -> &'static str {
+        self.sources.get(source).and_then(|source| source.platform()).map_or("", |platform| platform.if_missing())
+    }
+
     /// How each platform is, as it changes.
     pub fn status(&self) -> watch::Receiver<Vec<PlatformStatus>> {
         self.gates.status()
@@ -125,9 +130,10 @@ impl Fetching {
             }
             Err(error) => return Err(self.failed(source, account, error)),
         };
-        let form = match &found.form_id {
-            Some(form_id) => self.form(source, &*platform, account, form_id).await?,
-            None => None,
+        let form = match (&found.form, &found.form_id) {
+            (Some(form), _) => Some(form.clone()),
+            (None, Some(form_id)) => self.form(source, &*platform, account, form_id).await?,
+            (None, None) => None,
         };
         let owner = match &reference.account {
             Some(account) => platform.account(account).await.ok(),

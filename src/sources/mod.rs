@@ -5,8 +5,8 @@
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
 //!
 //! - `standard_webhooks`, `bearer`, `url_key`, `digest`: the proofs of authenticity
-//! - `generic`, `form`, `google`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
-//! - `platform`: what is asked of those that send only ids
+//! - `generic`, `form`, `google`, `linkedin`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
+//! - `platform`: what is asked of those that send only ids; `remote`: how
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one;
 //!   `fields`: what the names of fields mean that nobody has mapped; `export`: rows of files
 
@@ -23,11 +23,13 @@ mod generic;
 mod google;
 mod hex_key;
 mod json;
+mod linkedin;
 mod map;
 mod meta;
 mod odoo;
 mod platform;
 mod registry;
+mod remote;
 mod snapchat;
 pub mod standard_webhooks;
 mod strict;
@@ -46,7 +48,7 @@ use serde_json::Value;
 pub use self::{
     bearer::Tokens,
     export::Export,
-    platform::{Account, FetchError, Found, FoundPage, Platform, Reference, Setting},
+    platform::{Account, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
     registry::{API, FILE, OpenError, Registry, file_of, identity_of, open_all},
 };
 use crate::{
@@ -60,6 +62,7 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "form", read: form::read, takes_leads: true },
     Kind { name: "generic", read: generic::read, takes_leads: true },
     Kind { name: "google", read: google::read, takes_leads: true },
+    Kind { name: "linkedin", read: linkedin::read, takes_leads: true },
     Kind { name: "meta", read: meta::read, takes_leads: true },
     Kind { name: "odoo", read: odoo::read, takes_leads: false },
     Kind { name: "snapchat", read: snapchat::read, takes_leads: true },

@@ -24,11 +24,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 type Target = fn(&[u8]);
 
 /// The name of every target, and what it does.
-pub const ALL: [(&str, Target); 14] = [
+pub const ALL: [(&str, Target); 15] = [
     ("xmlrpc", xmlrpc),
     ("json2", json2),
     ("generic", generic),
     ("mapped", mapped),
+    ("linkedin", linkedin),
     ("meta", meta),
     ("google", google),
     ("tiktok", tiktok),
@@ -61,7 +62,7 @@ fn sources() -> &'static Registry {
         let text = names.iter().fold(text.to_owned(), |text, name| {
             text.replace(&format!("{{ credential = {name:?} }}"), &format!("{{ file = {secret:?} }}"))
         });
-        let text = ["meta-app", "meta-verify", "meta-token"]
+        let text = ["meta-app", "meta-verify", "meta-token", "linkedin-app", "linkedin-token"]
             .iter()
             .fold(text, |text, name| text.replace(&format!("credential = {name:?}"), &format!("file = {secret:?}")));
         let config = Config::parse(&text, Path::new("config.toml")).expect("the example is right");
@@ -118,6 +119,11 @@ pub fn generic(bytes: &[u8]) {
 /// Bodies with a map.
 pub fn mapped(bytes: &[u8]) {
     take(sources().webhook("forms").expect("a source"), bytes);
+}
+
+/// Notifications of LinkedIn, and leads that were fetched.
+pub fn linkedin(bytes: &[u8]) {
+    take(sources().webhook("linkedin").expect("a source"), bytes);
 }
 
 /// Webhooks of Meta, and leads that were fetched.

@@ -16,6 +16,7 @@ mod crash;
 mod duplicates;
 mod hostile;
 mod intake;
+mod linkedin;
 mod meta;
 mod orders;
 mod plain;
