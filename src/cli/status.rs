@@ -10,13 +10,9 @@ use url::Url;
 
 use super::Failure;
 use crate::{
-    clock::Clock,
-    config::{Config, DAY},
+    config::Config,
     store::{FormCount, Stats, Store},
 };
-
-/// How far back platforms and Odoo are compared.
-const COMPARED: Duration = DAY.saturating_mul(7);
 
 /// Reads the store beside the running service, and asks the service how Odoo is.
 #[derive(Debug, Args)]
@@ -31,10 +27,7 @@ impl Status {
         let store = Store::open_readonly(&config.store.path).await?;
         let stats = store.stats().await?;
         let health = ask_service(&config).await;
-        // Jobs that are done are not kept for longer, and what is not there cannot be compared.
-        let days = config.store.retention.min(COMPARED);
-        let after = Clock::system().now_ms() - i64::try_from(days.as_millis()).unwrap_or(i64::MAX);
-        let forms = store.form_counts(after).await?;
+        let forms = store.form_counts(config.store.compared()).await?;
         if self.json {
             let all = json!({ "service": health, "store": stats, "forms": forms });
             println!("{}", serde_json::to_string_pretty(&all).context("writing JSON")?);
@@ -93,9 +86,8 @@ fn print_forms(forms: &[FormCount]) {
         if index == 0 {
             println!();
         }
-        let form = one.form.as_deref().unwrap_or(&one.form_id);
-        let missing = if one.odoo < one.platform { "  ← some are on their way or parked" } else { "" };
-        println!("{:<9} {}  platform {}, Odoo {}  {form}{missing}", one.source, one.day, one.platform, one.odoo);
+        let why = one.difference().map(|why| format!("  ← {why}")).unwrap_or_default();
+        println!("{:<9} {}  platform {}, Odoo {}  {}{why}", one.source, one.day, one.platform, one.odoo, one.name());
     }
 }
 

@@ -8,7 +8,7 @@
 mod gate;
 mod reconcile;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -91,16 +91,18 @@ pub struct Fetching {
     clock: Clock,
     metrics: Arc<Metrics>,
     gates: Arc<Gates>,
+    /// How far back platforms and Odoo are compared.
+    compared: Duration,
 }
 
 impl Fetching {
     /// Over these sources.
-    pub fn new(store: Store, sources: Arc<Registry>, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(store: Store, sources: Arc<Registry>, clock: Clock, metrics: Arc<Metrics>, compared: Duration) -> Self {
         let accounts = sources.platforms().flat_map(|(source, platform)| {
             platform.accounts().iter().map(|account| (source.to_owned(), account.clone())).collect::<Vec<_>>()
         });
         let gates = Arc::new(Gates::new(accounts.collect()));
-        Self { store, sources, clock, metrics, gates }
+        Self { store, sources, clock, metrics, gates, compared }
     }
 
     /// What a person may do if a lead of this source is not there.

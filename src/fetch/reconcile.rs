@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::{Fetching, NotFetched, Order};
 use crate::{
     sources::{List, Platform, Window},
-    store::{Lane, Listed, StoreError},
+    store::{FormCount, Lane, Listed, StoreError},
 };
 
 const OVERLAP: TimeDelta = TimeDelta::hours(2);
@@ -54,6 +54,12 @@ impl Fetching {
                 Ok(found) => {
                     info!(source, account, found, "compared with the platform");
                     self.gates.reconciled(source, account, self.clock.now());
+                    // The counts are of the whole source: they are told once.
+                    if platform.accounts().first().is_some_and(|first| first == account)
+                        && let Err(error) = self.tell(source, account).await
+                    {
+                        warn!(source, %error, "platform and Odoo could not be counted");
+                    }
                     return platform.poll_interval();
                 }
                 Err(NotFetched::Waits { until, .. }) => until,
@@ -69,6 +75,27 @@ impl Fetching {
             },
         };
         Duration::from_millis(u64::try_from(until - now).unwrap_or(0)).clamp(AGAIN, platform.poll_interval().max(AGAIN))
+    }
+
+    /// Tells per form and day what the platform lists and what Odoo has: once a day in the log, and whenever something is
+    /// missing that is not on its way.
+    async fn tell(&self, source: &str, account: &str) -> Result<(), StoreError> {
+        let mut counts = self.store.form_counts(self.compared).await?;
+        counts.retain(|count| count.source == source);
+        let (now, told) = (self.clock.now(), format!("reconcile.{source}.told"));
+        if self.time(&told).await?.is_none_or(|last| now - last >= WHOLE_EVERY || last > now) {
+            for FormCount { form_id, day, platform, odoo, .. } in &counts {
+                info!(source, form = form_id, day, platform, odoo, "compared with Odoo");
+            }
+            self.store.meta_set(&told, &now.timestamp_millis().to_string()).await?;
+        }
+        let differs = |count: &FormCount| {
+            let why = count.difference().filter(|_| count.platform > count.odoo + count.waiting)?;
+            let FormCount { day, platform, odoo, .. } = count;
+            Some(format!("{day}: platform {platform}, Odoo {odoo} of {}: {why}", count.name()))
+        };
+        self.gates.differ(source, account, counts.iter().filter_map(differs).collect());
+        Ok(())
     }
 
     /// Returns how many leads nobody had told of.
