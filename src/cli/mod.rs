@@ -9,6 +9,7 @@ mod init;
 mod outbox;
 mod progress;
 mod push;
+mod pushed;
 mod replay;
 mod run;
 mod status;

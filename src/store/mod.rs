@@ -47,6 +47,7 @@ pub use deliveries::{Accepted, Delivery, NewDelivery, Reply};
 pub use error::StoreError;
 pub use jobs::{
     Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, MOST_ATTEMPTS, NewJob, Outcome,
+    PushOutcome,
 };
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
 pub use platforms::{FormCount, Listed};

@@ -25,6 +25,7 @@ pub(super) const JOB_INSERT: &str = include_str!("../../sql/job/insert.sql");
 pub(super) const JOB_LIST: &str = include_str!("../../sql/job/list.sql");
 pub(super) const JOB_LIST_PARKED: &str = include_str!("../../sql/job/list_parked.sql");
 pub(super) const JOB_NEXT_DUE: &str = include_str!("../../sql/job/next_due.sql");
+pub(super) const JOB_OUTCOME: &str = include_str!("../../sql/job/outcome.sql");
 pub(super) const JOB_RELEASE_ALL: &str = include_str!("../../sql/job/release_all.sql");
 pub(super) const JOB_RETRY: &str = include_str!("../../sql/job/retry.sql");
 pub(super) const LISTED_COUNTS: &str = include_str!("../../sql/listed/counts.sql");
@@ -87,6 +88,7 @@ mod tests {
         ("job/list.sql", JOB_LIST),
         ("job/list_parked.sql", JOB_LIST_PARKED),
         ("job/next_due.sql", JOB_NEXT_DUE),
+        ("job/outcome.sql", JOB_OUTCOME),
         ("job/release_all.sql", JOB_RELEASE_ALL),
         ("job/retry.sql", JOB_RETRY),
         ("listed/counts.sql", LISTED_COUNTS),
