@@ -90,7 +90,7 @@ impl App {
     /// Asks the platforms that send only ids.
     pub fn fetching(&self) -> Fetching {
         let (sources, metrics) = (Arc::clone(&self.sources), Arc::clone(&self.metrics));
-        Fetching::new(self.store.clone(), sources, self.clock.clone(), metrics)
+        Fetching::new(self.store.clone(), sources, self.clock.clone(), metrics, self.config.store.compared())
     }
 
     /// The push worker's handler.
@@ -138,6 +138,7 @@ impl App {
             clock: self.clock.clone(),
             odoo_status: self.backend.status(),
             platforms: fetching.status(),
+            compared: self.config.store.compared(),
         };
         let listening = CancellationToken::new();
         let (address, server) = http::serve(&self.config.server, state, listening.clone())?;

@@ -89,17 +89,17 @@ async fn check_platforms(config: &Config) -> Result<(), Failure> {
         for id in platform.accounts() {
             let denied = |error: FetchError| {
                 let hint = if let FetchError::Denied { hint, .. } = &error { hint } else { "try again later" };
-                anyhow::anyhow!("sources.{source}: page {id}: the platform {error}\n  hint: {hint}")
+                anyhow::anyhow!("sources.{source}: account {id}: the platform {error}\n  hint: {hint}")
             };
             let account = platform.account(id).await.map_err(denied)?;
             let setting = platform.setting(id).await.map_err(denied)?;
-            let forms = platform.forms(id).await.map_err(denied)?;
+            let lists = platform.lists(id).await.map_err(denied)?;
             let expires = setting.token_expires_at.map_or_else(
-                || "its token does not expire".to_owned(),
+                || "its token has no known end".to_owned(),
                 |end| format!("its token expires at {} UTC", end.format("%Y-%m-%d %H:%M")),
             );
             let name = account.name.as_deref().unwrap_or("no name");
-            println!("{source:<9} page {id} ({name}): {} forms; {expires}", forms.len());
+            println!("{source:<9} account {id} ({name}): {} lists of leads; {expires}", lists.len());
             for warning in setting.warnings {
                 println!("          {warning}");
             }

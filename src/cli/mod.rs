@@ -9,6 +9,8 @@ mod init;
 mod outbox;
 mod progress;
 mod push;
+mod pushed;
+mod replay;
 mod run;
 mod status;
 mod sync;
@@ -61,6 +63,8 @@ pub enum Command {
     Status(status::Status),
     /// Look into the outbox; try parked operations again, or discard them
     Outbox(outbox::Outbox),
+    /// Read kept deliveries again, after an update or a corrected map (a dry run unless --go is given)
+    Replay(replay::Replay),
     /// Show what becomes of a lead, step by step; nothing is sent
     Explain(explain::Explain),
     /// Send leads or orders from a CSV or JSON file (a dry run unless --apply is given)
@@ -95,6 +99,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Sync(command) => command.run(Config::load(&path)?).await,
         Command::Status(command) => command.run(Config::load(&path)?).await,
         Command::Outbox(command) => command.run(Config::load(&path)?).await,
+        Command::Replay(command) => command.run(Config::load(&path)?).await,
         Command::Explain(command) => command.run(Config::load(&path)?),
         Command::Push(command) => command.run(Config::load(&path)?).await,
     }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Failure, progress,
+    Failure, progress, pushed,
     table::{self, Table},
 };
 use crate::{
@@ -52,6 +52,9 @@ pub struct Push {
     /// Send it
     #[arg(long)]
     apply: bool,
+    /// Write what became of each row into this CSV file
+    #[arg(long, value_name = "FILE", requires = "apply")]
+    report: Option<PathBuf>,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -98,16 +101,19 @@ impl Push {
             println!("\ndry run: {count} operations; nothing was sent. Add --apply to send them");
             return Ok(());
         }
+        let rows = rows_of(&chunks);
         let store = config.store.path.clone();
-        match App::open(config).await {
+        let told = match App::open(config).await {
             Ok(app) => {
-                let sent = send_alone(&app, &source, chunks).await;
+                let sent = send_alone(&app, &source, chunks, &rows).await;
                 app.store.close().await;
-                sent
+                sent?
             }
-            Err(error) if is_locked(&error) => send_through_service(&store, &source, chunks).await,
-            Err(error) => Err(error.into()),
-        }
+            Err(error) if is_locked(&error) => send_through_service(&store, &source, chunks, &rows).await?,
+            Err(error) => return Err(error.into()),
+        };
+        pushed::print(&told);
+        Ok(self.report.as_deref().map_or(Ok(()), |path| pushed::write(&told, path))?)
     }
 
     /// Reads and parses the whole file before anything is sent.
@@ -308,45 +314,63 @@ fn say_known(known: usize, all: usize) {
     }
 }
 
+/// The operations of the file with their rows. Keys end with the place in their part, and perhaps a step of an order.
+fn rows_of(chunks: &[Chunk]) -> Vec<pushed::Row> {
+    let row = |number: usize, chunk: &Chunk, operation: &Operation| {
+        let (_, place) = operation.key.rsplit_once(&format!("{}:", chunk.key))?;
+        let place: usize = place.split(':').next()?.parse().ok()?;
+        let (reference, key) = (operation.reference.clone(), operation.key.clone());
+        Some(pushed::Row { place: number * CHUNK + place + 1, reference, key })
+    };
+    let of_chunk = |(number, chunk)| {
+        let chunk: &Chunk = chunk;
+        chunk.planned.iter().filter_map(move |push| row(number, chunk, &push.operation))
+    };
+    chunks.iter().enumerate().flat_map(of_chunk).collect()
+}
+
 /// No service runs: this process does its work.
-async fn send_alone(app: &App, source: &str, chunks: Vec<Chunk>) -> Result<(), Failure> {
+async fn send_alone(
+    app: &App,
+    source: &str,
+    chunks: Vec<Chunk>,
+    rows: &[pushed::Row],
+) -> Result<Vec<pushed::Told>, Failure> {
     telemetry::init(&app.config.log).map_err(anyhow::Error::from)?;
     app.backend.connect().await?;
     let all = chunks.len();
-    let total = chunks.iter().map(|chunk| chunk.planned.len() as u64).sum();
     say_known(accept(&app.store, &app.clock, source, chunks).await?, all);
     worker::drain(&app.store, app.intake(), &app.clock, |_| {}).await?;
-    let bar = progress::bar(total, "pushing");
+    let bar = progress::bar(rows.len() as u64, "pushing");
     if !worker::drain(&app.store, app.push(), &app.clock, |count| bar.inc(count as u64)).await? {
         return Err(Failure::Unreachable("Odoo went away; the rest stays queued for `g-assistant run`".to_owned()));
     }
     bar.finish_and_clear();
-    report(&app.store).await
+    Ok(pushed::ask(&app.store, rows).await?)
 }
 
-/// The service runs: it does the work, and this process watches.
-async fn send_through_service(path: &Path, source: &str, chunks: Vec<Chunk>) -> Result<(), Failure> {
+/// The service runs: it does the work, and this process watches until each row has ended, or has to wait for a person.
+async fn send_through_service(
+    path: &Path,
+    source: &str,
+    chunks: Vec<Chunk>,
+    rows: &[pushed::Row],
+) -> Result<Vec<pushed::Told>, Failure> {
     let store = Store::open_admin(path, Clock::system()).await?;
     let all = chunks.len();
     say_known(accept(&store, &Clock::system(), source, chunks).await?, all);
-    let bar = progress::bar(0, "the service pushes");
-    let mut most = 0;
+    let bar = progress::bar(rows.len() as u64, "the service pushes");
     loop {
-        let stats = store.stats().await?;
-        let open: u64 = stats.queues.values().map(|queue| queue.ready + queue.leased).sum();
-        if open == 0 {
-            break;
+        // Looked at before the rows: what intake has done by then, they show.
+        let queues = store.stats().await?.queues;
+        let told = pushed::ask(&store, rows).await?;
+        let open = told.iter().filter(|one| one.ended == pushed::Ended::Queued).count();
+        bar.set_position((rows.len() - open) as u64);
+        // With nothing in the queues, what is open was parked before it became an operation.
+        if open == 0 || queues.values().all(|queue| queue.ready + queue.leased == 0) {
+            bar.finish_and_clear();
+            return Ok(told);
         }
-        most = most.max(open);
-        bar.set_length(most);
-        bar.set_position(most - open);
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    bar.finish_and_clear();
-    report(&store).await
-}
-
-async fn report(store: &Store) -> Result<(), Failure> {
-    super::status::print_human(&store.stats().await?);
-    Ok(())
 }

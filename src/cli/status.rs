@@ -10,13 +10,9 @@ use url::Url;
 
 use super::Failure;
 use crate::{
-    clock::Clock,
-    config::{Config, DAY},
+    config::Config,
     store::{FormCount, Stats, Store},
 };
-
-/// How far back platforms and Odoo are compared.
-const COMPARED: Duration = DAY.saturating_mul(7);
 
 /// Reads the store beside the running service, and asks the service how Odoo is.
 #[derive(Debug, Args)]
@@ -31,10 +27,7 @@ impl Status {
         let store = Store::open_readonly(&config.store.path).await?;
         let stats = store.stats().await?;
         let health = ask_service(&config).await;
-        // Jobs that are done are not kept for longer, and what is not there cannot be compared.
-        let days = config.store.retention.min(COMPARED);
-        let after = Clock::system().now_ms() - i64::try_from(days.as_millis()).unwrap_or(i64::MAX);
-        let forms = store.form_counts(after).await?;
+        let forms = store.form_counts(config.store.compared()).await?;
         if self.json {
             let all = json!({ "service": health, "store": stats, "forms": forms });
             println!("{}", serde_json::to_string_pretty(&all).context("writing JSON")?);
@@ -79,7 +72,7 @@ fn print_service(health: Option<&Value>) {
 /// How each platform is that is asked for leads.
 fn print_platforms(health: &Value) {
     for one in health["platforms"].as_array().into_iter().flatten() {
-        println!("{:<9} page {}: {}", text(&one["source"]), text(&one["account"]), text(&one["state"]));
+        println!("{:<9} account {}: {}", text(&one["source"]), text(&one["account"]), text(&one["state"]));
         let warnings = one["warnings"].as_array().into_iter().flatten();
         for line in [&one["detail"], &one["hint"]].into_iter().chain(warnings).filter_map(Value::as_str) {
             println!("          {line}");
@@ -93,9 +86,8 @@ fn print_forms(forms: &[FormCount]) {
         if index == 0 {
             println!();
         }
-        let form = one.form.as_deref().unwrap_or(&one.form_id);
-        let missing = if one.odoo < one.platform { "  ← some are on their way or parked" } else { "" };
-        println!("{:<9} {}  platform {}, Odoo {}  {form}{missing}", one.source, one.day, one.platform, one.odoo);
+        let why = one.difference().map(|why| format!("  ← {why}")).unwrap_or_default();
+        println!("{:<9} {}  platform {}, Odoo {}  {}{why}", one.source, one.day, one.platform, one.odoo, one.name());
     }
 }
 

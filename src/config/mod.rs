@@ -45,7 +45,7 @@ pub use self::{
     server::Server,
     store::Store,
     sync::Sync,
-    units::{DAY, HOUR, MINUTE, Rate, SECOND},
+    units::{DAY, HOUR, MINUTE, Rate, SECOND, parse_duration},
 };
 use crate::sources::{KINDS, Kind, SourceSpec};
 

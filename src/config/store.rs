@@ -31,7 +31,15 @@ impl Default for Store {
     }
 }
 
+/// How far back platforms and Odoo are compared.
+const COMPARED: Duration = DAY.saturating_mul(7);
+
 impl Store {
+    /// How far back platforms and Odoo can be compared: done jobs are not kept for longer.
+    pub fn compared(&self) -> Duration {
+        self.retention.min(COMPARED)
+    }
+
     pub(super) fn read(mut section: Reader<'_>) -> Self {
         let default = Self::default();
         let store = Self {

@@ -35,7 +35,7 @@ const SIZE: &[(&str, u64)] =
     &[("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// Reads a whole number and a unit.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let (_, factor) = TIME.iter().find(|(name, _)| *name == unit)?;
     number.checked_mul(*factor).map(Duration::from_secs)

@@ -33,7 +33,21 @@ struct Gate {
     until: i64,
     /// Failures since it last answered.
     failures: u32,
+    /// What is not right with the way to it, and with what came.
+    warnings: [Vec<String>; 2],
     status: PlatformStatus,
+}
+
+impl Gate {
+    /// Replaces the warnings of one kind; what is new in them is logged.
+    fn warn(&mut self, kind: usize, warnings: Vec<String>) {
+        let PlatformStatus { source, account, .. } = &self.status;
+        for warning in warnings.iter().filter(|warning| !self.warnings[kind].contains(warning)) {
+            warn!(source, account, warning, "a platform needs attention");
+        }
+        self.warnings[kind] = warnings;
+        self.status.warnings = self.warnings.concat();
+    }
 }
 
 impl Gates {
@@ -95,6 +109,7 @@ impl Gates {
                 info!(source, account, was = gate.status.state.as_str(), "leads are fetched again");
                 let kept = std::mem::take(&mut gate.status);
                 *gate = Gate {
+                    warnings: std::mem::take(&mut gate.warnings),
                     status: PlatformStatus {
                         state: PlatformState::Ok,
                         since: Some(now),
@@ -109,7 +124,7 @@ impl Gates {
         })
     }
 
-    /// Notes how the way to the account is set up; what is new in it is logged.
+    /// Notes how the way to the account is set up.
     pub(super) fn setting(&self, source: &str, account: &str, setting: Setting, now: DateTime<Utc>) {
         let Setting { token_expires_at, mut warnings } = setting;
         if let Some(end) = token_expires_at.filter(|end| *end - now < EXPIRES_SOON) {
@@ -117,12 +132,14 @@ impl Gates {
             warnings.push(format!("the token expires at {day} UTC: make a new one before, and put it in its place"));
         }
         self.change(source, account, |gate| {
-            for warning in warnings.iter().filter(|warning| !gate.status.warnings.contains(warning)) {
-                warn!(source, account, warning, "a platform needs attention");
-            }
             gate.status.token_expires_at = token_expires_at;
-            gate.status.warnings = warnings;
+            gate.warn(0, warnings);
         });
+    }
+
+    /// Notes what Odoo does not have although everything was compared.
+    pub(super) fn differ(&self, source: &str, account: &str, differences: Vec<String>) {
+        self.change(source, account, |gate| gate.warn(1, differences));
     }
 
     /// Notes that everything was compared.

@@ -8,7 +8,7 @@
 mod gate;
 mod reconcile;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -91,16 +91,23 @@ pub struct Fetching {
     clock: Clock,
     metrics: Arc<Metrics>,
     gates: Arc<Gates>,
+    /// How far back platforms and Odoo are compared.
+    compared: Duration,
 }
 
 impl Fetching {
     /// Over these sources.
-    pub fn new(store: Store, sources: Arc<Registry>, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(store: Store, sources: Arc<Registry>, clock: Clock, metrics: Arc<Metrics>, compared: Duration) -> Self {
         let accounts = sources.platforms().flat_map(|(source, platform)| {
             platform.accounts().iter().map(|account| (source.to_owned(), account.clone())).collect::<Vec<_>>()
         });
         let gates = Arc::new(Gates::new(accounts.collect()));
-        Self { store, sources, clock, metrics, gates }
+        Self { store, sources, clock, metrics, gates, compared }
+    }
+
+    /// What a person may do if a lead of this source is not there.
+    pub fn if_missing(&self, source: &str) -> &'static str {
+        self.sources.get(source).and_then(|source| source.platform()).map_or("", |platform| platform.if_missing())
     }
 
     /// How each platform is, as it changes.
@@ -125,9 +132,10 @@ impl Fetching {
             }
             Err(error) => return Err(self.failed(source, account, error)),
         };
-        let form = match &found.form_id {
-            Some(form_id) => self.form(source, &*platform, account, form_id).await?,
-            None => None,
+        let form = match (&found.form, &found.form_id) {
+            (Some(form), _) => Some(form.clone()),
+            (None, Some(form_id)) => self.form(source, &*platform, account, form_id).await?,
+            (None, None) => None,
         };
         let owner = match &reference.account {
             Some(account) => platform.account(account).await.ok(),

@@ -1,27 +1,24 @@
-//! Looks through the forms for what no webhook told of.
+//! Looks through the platforms' lists for what no webhook told of.
 //!
-//! What a platform lists is kept under the same key as what was fetched, so nothing comes twice. Each form has a cursor:
+//! What a platform lists is kept under the same key as what was fetched, so nothing comes twice. Each list, such as that of a form, has a cursor:
 //! the start of its last complete pass. A pass looks back two hours behind it, as leads may appear late, and once a day
 //! over the whole time of `backfill`; after an outage, as far as the outage was long. What is older than a day when it
 //! is found is brought in silently.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Fetching, NotFetched, Order};
 use crate::{
-    sources::{Found, Platform},
-    store::{Lane, Listed, StoreError},
+    sources::{List, Platform, Window},
+    store::{FormCount, Lane, Listed, StoreError},
 };
 
 const OVERLAP: TimeDelta = TimeDelta::hours(2);
 const WHOLE_EVERY: TimeDelta = TimeDelta::hours(24);
-/// Leads that are older when they are found come in silently.
-const LIVE: TimeDelta = TimeDelta::hours(24);
 /// How soon a pass that was cut short is tried again, at least.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -57,6 +54,12 @@ impl Fetching {
                 Ok(found) => {
                     info!(source, account, found, "compared with the platform");
                     self.gates.reconciled(source, account, self.clock.now());
+                    // The counts are of the whole source: they are told once.
+                    if platform.accounts().first().is_some_and(|first| first == account)
+                        && let Err(error) = self.tell(source, account).await
+                    {
+                        warn!(source, %error, "platform and Odoo could not be counted");
+                    }
                     return platform.poll_interval();
                 }
                 Err(NotFetched::Waits { until, .. }) => until,
@@ -74,61 +77,94 @@ impl Fetching {
         Duration::from_millis(u64::try_from(until - now).unwrap_or(0)).clamp(AGAIN, platform.poll_interval().max(AGAIN))
     }
 
+    /// Tells per form and day what the platform lists and what Odoo has: once a day in the log, and whenever something is
+    /// missing that is not on its way.
+    async fn tell(&self, source: &str, account: &str) -> Result<(), StoreError> {
+        let mut counts = self.store.form_counts(self.compared).await?;
+        counts.retain(|count| count.source == source);
+        let (now, told) = (self.clock.now(), format!("reconcile.{source}.told"));
+        if self.time(&told).await?.is_none_or(|last| now - last >= WHOLE_EVERY || last > now) {
+            for FormCount { form_id, day, platform, odoo, .. } in &counts {
+                info!(source, form = form_id, day, platform, odoo, "compared with Odoo");
+            }
+            self.store.meta_set(&told, &now.timestamp_millis().to_string()).await?;
+        }
+        let differs = |count: &FormCount| {
+            let why = count.difference().filter(|_| count.platform > count.odoo + count.waiting)?;
+            let FormCount { day, platform, odoo, .. } = count;
+            Some(format!("{day}: platform {platform}, Odoo {odoo} of {}: {why}", count.name()))
+        };
+        self.gates.differ(source, account, counts.iter().filter_map(differs).collect());
+        Ok(())
+    }
+
     /// Returns how many leads nobody had told of.
     async fn look_through(&self, source: &str, account: &str, platform: &dyn Platform) -> Result<usize, NotFetched> {
         let failed = |error| self.failed(source, account, error);
         let setting = platform.setting(account).await.map_err(failed)?;
         self.gates.setting(source, account, setting, self.clock.now());
-        let forms = platform.forms(account).await.map_err(failed)?;
+        let lists = platform.lists(account).await.map_err(failed)?;
         self.answered(source, account).await?;
         let mut found = 0;
-        for (id, form) in forms {
-            self.store.put_form(source, &id, form.to_string()).await?;
-            if form.get("leads_count").and_then(Value::as_u64) != Some(0) {
-                found += self.look_through_form(source, account, platform, &id, &form).await?;
+        for list in lists {
+            if let Some(form) = &list.form {
+                self.store.put_form(source, &list.id, form.to_string()).await?;
+            }
+            if !list.is_empty {
+                found += self.look_through_list(source, account, platform, &list).await?;
             }
         }
         Ok(found)
     }
 
-    async fn look_through_form(
+    async fn look_through_list(
         &self,
         source: &str,
         account: &str,
         platform: &dyn Platform,
-        form_id: &str,
-        form: &Value,
+        list: &List,
     ) -> Result<usize, NotFetched> {
         let began = self.clock.now();
-        let (cursor, whole) = (format!("reconcile.{source}.{form_id}"), format!("reconcile.{source}.{form_id}.whole"));
+        let (cursor, whole) =
+            (format!("reconcile.{source}.{}", list.id), format!("reconcile.{source}.{}.whole", list.id));
         let (last, last_whole) = (self.time(&cursor).await?, self.time(&whole).await?);
         let backfill = TimeDelta::from_std(platform.backfill()).unwrap_or(TimeDelta::days(7));
         let is_whole = last_whole.is_none_or(|last| began - last >= WHOLE_EVERY || last > began);
-        let since = since(began, last, is_whole, backfill);
+        let window = Window { since: since(began, last, is_whole, backfill), until: began };
         let owner = platform.account(account).await.ok();
         let (mut found, mut after) = (0, None);
+        let mut forms = BTreeSet::new();
         loop {
-            let page = platform.leads(account, form_id, since, after.as_deref()).await;
+            let page = platform.leads(account, &list.id, window, after.as_deref()).await;
             let page = page.map_err(|error| self.failed(source, account, error))?;
-            let leads: Vec<_> = page
-                .leads
-                .into_iter()
-                .map(|lead| {
-                    let lead = Found { form_id: lead.form_id.or_else(|| Some(form_id.to_owned())), ..lead };
-                    let created_at = lead.created_at.unwrap_or(began);
-                    Listed {
-                        form_id: form_id.to_owned(),
-                        created_at: created_at.timestamp_millis(),
-                        fetch_key: Order::key(source, &lead.lead_id),
-                        delivery: self.delivery(source, &lead, owner.as_ref(), Some(form)),
-                        lane: if began - created_at > LIVE { Lane::Backfill } else { Lane::Live },
-                        lead_id: lead.lead_id,
+            let mut leads = Vec::with_capacity(page.leads.len());
+            for lead in page.leads {
+                // Without a form of its own it is one of the list's.
+                let form_id = lead.form_id.clone().unwrap_or_else(|| list.id.clone());
+                if let Some(form) = lead.form.as_ref().filter(|_| forms.insert(form_id.clone())) {
+                    self.store.put_form(source, &form_id, form.to_string()).await?;
+                }
+                let cached;
+                let form = match (&lead.form, &list.form) {
+                    (Some(form), _) | (None, Some(form)) => Some(form),
+                    (None, None) => {
+                        cached = self.form(source, platform, account, &form_id).await?;
+                        cached.as_ref()
                     }
-                })
-                .collect();
+                };
+                let created_at = lead.created_at.unwrap_or(began);
+                leads.push(Listed {
+                    form_id,
+                    created_at: created_at.timestamp_millis(),
+                    fetch_key: Order::key(source, &lead.lead_id),
+                    delivery: self.delivery(source, &lead, owner.as_ref(), form),
+                    lane: Lane::of_age(created_at.timestamp_millis(), began.timestamp_millis()),
+                    lead_id: lead.lead_id,
+                });
+            }
             let new = self.store.accept_listed(leads).await?;
             if new > 0 {
-                info!(source, form = form_id, leads = new, "found leads that no webhook told of");
+                info!(source, list = list.id, leads = new, "found leads that no webhook told of");
                 self.metrics.fetched(source, "found", u64::try_from(new).unwrap_or(u64::MAX));
             }
             found += new;

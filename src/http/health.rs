@@ -53,15 +53,18 @@ pub(super) async fn health(State(context): State<Shared>) -> Response {
         Ok(()) => app.store.stats().await,
         Err(error) => Err(error),
     };
+    // Names of forms are for those on this machine, and for those with a token.
+    let forms = if context.loopback { app.forms().await } else { Ok(Vec::new()) };
+    let stats = stats.and_then(|stats| Ok((stats, forms?)));
     let odoo = app.odoo_status.borrow().clone();
     let version = env!("CARGO_PKG_VERSION");
     match stats {
-        Ok(stats) => {
+        Ok((stats, forms)) => {
             let platforms = app.platforms.borrow().clone();
             let all_well = is_well(&odoo) && platforms.iter().all(|one| one.state == PlatformState::Ok);
             let status = if all_well { "ok" } else { "degraded" };
             let oldest = stats.queues.values().filter_map(oldest_age_s).max();
-            Json(json!({
+            let mut body = json!({
                 "status": status,
                 "version": version,
                 "odoo": shown(&odoo, context.loopback),
@@ -69,8 +72,11 @@ pub(super) async fn health(State(context): State<Shared>) -> Response {
                 "queues": queues(&stats),
                 "oldest_age_s": oldest.unwrap_or(0),
                 "store": {"writable": true, "bytes": stats.file_bytes},
-            }))
-            .into_response()
+            });
+            if context.loopback {
+                body["forms"] = json!(forms);
+            }
+            Json(body).into_response()
         }
         Err(error) => {
             tracing::error!(%error, "health: the store failed");
@@ -94,6 +100,7 @@ pub(super) async fn odoo(_: Authorized, State(context): State<Shared>) -> Result
     body["mirror"] = json!(stats.mirror);
     body["changes"] = stats.changes.into();
     body["queues"] = json!(queues(&stats));
+    body["forms"] = json!(context.app.forms().await?);
     Ok((status, Json(body)).into_response())
 }
 

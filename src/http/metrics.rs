@@ -24,5 +24,8 @@ pub(super) async fn metrics(_: Local, State(context): State<Shared>) -> Result<R
     app.metrics.set_queue(depth, Duration::from_millis(oldest.unsigned_abs()));
     app.metrics.set_odoo_up(app.odoo_status.borrow().reachable == Some(true));
     app.metrics.set_platforms(&app.platforms.borrow());
+    let forms = app.forms().await?;
+    app.metrics
+        .set_forms(forms.iter().map(|form| (form.source.as_str(), form.form_id.as_str(), form.platform, form.odoo)));
     Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], app.metrics.render()).into_response())
 }

@@ -37,7 +37,7 @@ use crate::{
     config::Server,
     domain::{OdooStatus, PlatformStatus},
     sources::Registry,
-    store::Store,
+    store::{FormCount, Store, StoreError},
     telemetry::Metrics,
 };
 
@@ -56,6 +56,15 @@ pub struct AppState {
     pub odoo_status: watch::Receiver<OdooStatus>,
     /// The platforms that are asked for leads.
     pub platforms: watch::Receiver<Vec<PlatformStatus>>,
+    /// How far back they are compared with Odoo.
+    pub compared: Duration,
+}
+
+impl AppState {
+    /// Per form and day, what the platforms list and what Odoo has of it.
+    async fn forms(&self) -> Result<Vec<FormCount>, StoreError> {
+        self.store.form_counts(self.compared).await
+    }
 }
 
 /// The state of one server.

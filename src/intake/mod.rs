@@ -37,6 +37,9 @@ use crate::{
 };
 use identity::Identity;
 
+/// How the reason begins for which an operation is held.
+pub const HELD: &str = "held for review";
+
 /// What the operations depend on beside the delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IntakeContext {
@@ -172,7 +175,7 @@ fn push(identity: &Identity, examined: &Examined, ctx: &IntakeContext) -> NewPus
     push.operation.values.extend(own::values(examined));
     let held = |raised: &&Raised| raised.action == FlagAction::Hold;
     let reasons: Vec<_> = examined.flags.iter().filter(held).map(|raised| raised.flag.code()).collect();
-    push.held = (!reasons.is_empty()).then(|| format!("held for review: {}", reasons.join(", ")));
+    push.held = (!reasons.is_empty()).then(|| format!("{HELD}: {}", reasons.join(", ")));
     push
 }
 

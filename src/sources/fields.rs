@@ -356,6 +356,11 @@ impl Fields {
         self.lead.insert(key.to_owned(), value.into());
     }
 
+    /// Sets a field of the origin.
+    pub(super) fn set_origin(&mut self, key: &str, text: &str) {
+        self.origin.insert(key.to_owned(), text.into());
+    }
+
     pub(super) fn origin(&self, key: &str) -> Option<&str> {
         self.origin.get(key)?.as_str()
     }

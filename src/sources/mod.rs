@@ -5,9 +5,9 @@
 //! no I/O, the time is passed in. To add a kind: one file here and one line in [`KINDS`].
 //!
 //! - `standard_webhooks`, `bearer`, `url_key`, `digest`, `hub`: the proofs of authenticity
-//! - `generic`, `form`, `google`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
+//! - `generic`, `form`, `google`, `linkedin`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
 //! - `whatsapp`, `messenger`, `instagram`, `telegram`: those of messages; `talk` is what they have in common
-//! - `platform`: what is asked of those that send only ids
+//! - `platform`: what is asked of those that send only ids; `remote`: how
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one;
 //!   `fields`: what the names of fields mean that nobody has mapped; `export`: rows of files
 
@@ -26,12 +26,14 @@ mod hex_key;
 mod hub;
 mod instagram;
 mod json;
+mod linkedin;
 mod map;
 mod messenger;
 mod meta;
 mod odoo;
 mod platform;
 mod registry;
+mod remote;
 mod snapchat;
 pub mod standard_webhooks;
 mod strict;
@@ -53,7 +55,7 @@ use serde_json::Value;
 pub use self::{
     bearer::Tokens,
     export::Export,
-    platform::{Account, FetchError, Found, FoundPage, Platform, Reference, Setting},
+    platform::{Account, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
     registry::{API, FILE, OpenError, Registry, file_of, identity_of, open_all},
 };
 use crate::{
@@ -68,6 +70,7 @@ pub const KINDS: &[Kind] = &[
     Kind { name: "generic", read: generic::read, takes_leads: true },
     Kind { name: "google", read: google::read, takes_leads: true },
     Kind { name: "instagram", read: instagram::read, takes_leads: true },
+    Kind { name: "linkedin", read: linkedin::read, takes_leads: true },
     Kind { name: "messenger", read: messenger::read, takes_leads: true },
     Kind { name: "meta", read: meta::read, takes_leads: true },
     Kind { name: "odoo", read: odoo::read, takes_leads: false },

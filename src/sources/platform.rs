@@ -29,6 +29,8 @@ pub struct Found {
     pub created_at: Option<DateTime<Utc>>,
     /// The answer.
     pub body: Value,
+    /// Its form, if it came with it.
+    pub form: Option<Value>,
 }
 
 impl Found {
@@ -61,6 +63,26 @@ pub struct FoundPage {
     pub next: Option<String>,
 }
 
+/// Leads that a platform lists together, such as those of one form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct List {
+    /// Its id, unique within the source.
+    pub id: String,
+    /// The form, if all are of one.
+    pub form: Option<Value>,
+    /// The platform says that there are none.
+    pub is_empty: bool,
+}
+
+/// The time in which leads were made that are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Not older.
+    pub since: DateTime<Utc>,
+    /// What is newer may be left out: it comes with the next pass.
+    pub until: DateTime<Utc>,
+}
+
 /// How the way to a platform is set up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setting {
@@ -73,7 +95,7 @@ pub struct Setting {
 /// Asks a platform.
 #[async_trait]
 pub trait Platform: Send + Sync {
-    /// The accounts whose forms are looked through.
+    /// The accounts whose leads are looked through.
     fn accounts(&self) -> &[String];
     /// How often that is done.
     fn poll_interval(&self) -> Duration;
@@ -85,16 +107,18 @@ pub trait Platform: Send + Sync {
     async fn account(&self, id: &str) -> Result<Account, FetchError>;
     /// One form.
     async fn form(&self, account: Option<&str>, id: &str) -> Result<Value, FetchError>;
-    /// All forms of an account, each with its id.
-    async fn forms(&self, account: &str) -> Result<Vec<(String, Value)>, FetchError>;
-    /// Leads of a form that are not older than `since`.
+    /// All lists of an account.
+    async fn lists(&self, account: &str) -> Result<Vec<List>, FetchError>;
+    /// Leads of a list, from `after` on.
     async fn leads(
         &self,
         account: &str,
-        form: &str,
-        since: DateTime<Utc>,
+        list: &str,
+        window: Window,
         after: Option<&str>,
     ) -> Result<FoundPage, FetchError>;
+    /// What a person may do if a lead that was announced is not there.
+    fn if_missing(&self) -> &'static str;
     /// How the way to this account is set up.
     async fn setting(&self, account: &str) -> Result<Setting, FetchError>;
 }

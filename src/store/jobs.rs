@@ -102,8 +102,16 @@ pub enum Lane {
     Backfill = 1,
 }
 
+/// What is older when it is heard of comes in silently.
+const NEWS: i64 = 24 * 3_600_000;
+
 impl Lane {
-    fn from_number(number: i64) -> Self {
+    /// The lane of what happened at `at` (ms) and is heard of at `now` (ms).
+    pub fn of_age(at: i64, now: i64) -> Self {
+        if now.saturating_sub(at) > NEWS { Lane::Backfill } else { Lane::Live }
+    }
+
+    pub(super) fn from_number(number: i64) -> Self {
         if number == 0 { Lane::Live } else { Lane::Backfill }
     }
 }
@@ -266,6 +274,19 @@ pub struct JobDetail {
     pub history: Vec<Attempt>,
 }
 
+/// What became of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushOutcome {
+    /// Where it stands.
+    pub state: JobState,
+    /// The last error.
+    pub error: Option<String>,
+    /// Odoo's answer, JSON.
+    pub result: Option<String>,
+    /// A parked operation of the same record holds it up.
+    pub blocked: bool,
+}
+
 /// One attempt at a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attempt {
@@ -405,6 +426,19 @@ impl Store {
                 query.query_map(params![filter.state, filter.kind, limit], detail)?.collect::<Result<_, _>>()?
             };
             Ok(jobs)
+        })
+        .await
+    }
+
+    /// What became of the operations with these keys; `None` for one that nobody has planned yet.
+    pub async fn push_outcomes(&self, keys: Vec<String>) -> Result<Vec<Option<PushOutcome>>, StoreError> {
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(queries::JOB_OUTCOME)?;
+            let outcome = |row: &Row<'_>| {
+                let (state, error, result) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(PushOutcome { state, error, result, blocked: row.get(3)? })
+            };
+            Ok(keys.iter().map(|key| query.query_row([key], outcome).optional()).collect::<Result<_, _>>()?)
         })
         .await
     }

@@ -21,6 +21,7 @@ mod place;
 mod platforms;
 mod queries;
 mod readers;
+mod replay;
 mod retention;
 mod stats;
 #[cfg(test)]
@@ -46,9 +47,11 @@ pub use deliveries::{Accepted, Delivery, NewDelivery, Reply};
 pub use error::StoreError;
 pub use jobs::{
     Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, MOST_ATTEMPTS, NewJob, Outcome,
+    PushOutcome,
 };
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
 pub use platforms::{FormCount, Listed};
+pub use replay::{Fate, Kept, KeptFilter};
 pub use retention::{Purged, Retention};
 pub use stats::{QueueStats, Stats};
 

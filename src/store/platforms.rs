@@ -1,5 +1,7 @@
 //! What is kept of platforms that send only ids: their forms, and the leads that they list.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
@@ -37,6 +39,34 @@ pub struct FormCount {
     pub platform: u64,
     /// Those of them that Odoo has acknowledged.
     pub odoo: u64,
+    /// On their way.
+    pub waiting: u64,
+    /// Not understood, held or refused: they wait for a person.
+    pub parked: u64,
+    /// Given up by a person.
+    pub discarded: u64,
+}
+
+impl FormCount {
+    /// The form's name, or its id.
+    pub fn name(&self) -> &str {
+        self.form.as_deref().unwrap_or(&self.form_id)
+    }
+
+    /// Why Odoo has fewer, and what to do about it; `None` if it has them all.
+    pub fn difference(&self) -> Option<String> {
+        let Self { platform, odoo, waiting, parked, discarded, .. } = *self;
+        let unknown = platform.saturating_sub(odoo + waiting + parked + discarded);
+        let parts = [
+            (waiting, "on the way".to_owned()),
+            (parked, "parked: `g-assistant outbox list --state parked`".to_owned()),
+            (discarded, "discarded by a person".to_owned()),
+            (unknown, format!("unaccounted for: `g-assistant replay --all --source {} --go`", self.source)),
+        ];
+        let parts: Vec<_> =
+            parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
 }
 
 impl Store {
@@ -99,18 +129,23 @@ impl Store {
         Ok(())
     }
 
-    /// What platforms listed since `after` (ms), and what Odoo has of it.
-    pub async fn form_counts(&self, after: i64) -> Result<Vec<FormCount>, StoreError> {
+    /// What platforms list of the last time `within`, and what Odoo has of it.
+    pub async fn form_counts(&self, within: Duration) -> Result<Vec<FormCount>, StoreError> {
+        let after = self.now().saturating_sub(i64::try_from(within.as_millis()).unwrap_or(i64::MAX));
         self.read(move |connection| {
             let mut query = connection.prepare_cached(queries::LISTED_COUNTS)?;
             let counts = query.query_map([after], |row| {
+                let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.unsigned_abs());
                 Ok(FormCount {
                     source: row.get(0)?,
                     form_id: row.get(1)?,
                     form: row.get(2)?,
                     day: row.get(3)?,
-                    platform: row.get::<_, i64>(4)?.unsigned_abs(),
-                    odoo: row.get::<_, i64>(5)?.unsigned_abs(),
+                    platform: count(4)?,
+                    odoo: count(5)?,
+                    waiting: count(6)?,
+                    parked: count(7)?,
+                    discarded: count(8)?,
                 })
             })?;
             Ok(counts.collect::<Result<_, _>>()?)
@@ -205,18 +240,33 @@ mod tests {
 
     #[tokio::test]
     async fn platform_and_odoo_are_counted_per_form_and_day() {
-        let (_folder, store) = store().await;
+        let (folder, store) = store().await;
         store.put_form("meta", "f1", "{\"name\":\"Villas\"}".to_owned()).await.expect("written");
-        let other = Listed { form_id: "f2".to_owned(), ..listed("3") };
-        store.accept_listed(vec![listed("1"), listed("2"), other]).await.expect("kept");
-        queue(&store, vec![push("meta:lead:1:0"), push("meta:lead:2:0")]).await;
+        let other = Listed { form_id: "f2".to_owned(), ..listed("6") };
+        let all = ["1", "2", "3", "4", "5"].map(listed);
+        store.accept_listed(all.into_iter().chain([other]).collect()).await.expect("kept");
+        queue(&store, ["1", "2", "3"].map(|id| push(&format!("meta:lead:{id}:0"))).to_vec()).await;
         let jobs = claim(&store, JobKind::Push).await;
         assert_eq!(finish(&store, &jobs[0], done()).await, 1);
         assert_eq!(finish(&store, &jobs[1], park()).await, 1);
-        let counts = store.form_counts(0).await.expect("counted");
-        let shown: Vec<_> =
-            counts.iter().map(|c| (&*c.form_id, c.form.as_deref(), &*c.day, c.platform, c.odoo)).collect();
-        assert_eq!(shown, [("f1", Some("Villas"), "2023-11-14", 2, 1), ("f2", None, "2023-11-14", 1, 0)]);
-        assert_eq!(store.form_counts(NOW).await, Ok(Vec::new()));
+        let week = Duration::from_secs(7 * 86_400);
+        let counted = async || {
+            let counts = store.form_counts(week).await.expect("counted");
+            let shown = |c: &FormCount| (c.name().to_owned(), c.platform, c.odoo, c.waiting, c.parked, c.discarded);
+            counts.iter().map(shown).collect::<Vec<_>>()
+        };
+        // One is leased, and of two the intake is under way.
+        assert_eq!(counted().await, [("Villas".to_owned(), 5, 1, 3, 1, 0), ("f2".to_owned(), 1, 0, 1, 0, 0)]);
+        let parked = store.list_jobs(JobFilter { state: Some(JobState::Parked), ..JobFilter::default() }).await;
+        store.discard_jobs(vec![parked.expect("listed")[0].id]).await.expect("discarded");
+        assert_eq!(finish(&store, &jobs[2], done()).await, 1);
+        // The intake of the others ended without an operation, as nothing but a lost row can make it.
+        connect(&folder).execute("UPDATE job SET state = 'done' WHERE kind = 'intake'", []).expect("written");
+        let counts = store.form_counts(week).await.expect("counted");
+        assert_eq!((counts[0].day.as_str(), counts[0].odoo), ("2023-11-14", 2));
+        let why = "1 discarded by a person; 2 unaccounted for: `g-assistant replay --all --source meta --go`";
+        assert_eq!(counts[0].difference().as_deref(), Some(why));
+        assert_eq!(FormCount { platform: 2, odoo: 2, discarded: 0, ..counts[0].clone() }.difference(), None);
+        assert_eq!(store.form_counts(Duration::ZERO).await, Ok(Vec::new()));
     }
 }

@@ -25,6 +25,7 @@ pub(super) const JOB_INSERT: &str = include_str!("../../sql/job/insert.sql");
 pub(super) const JOB_LIST: &str = include_str!("../../sql/job/list.sql");
 pub(super) const JOB_LIST_PARKED: &str = include_str!("../../sql/job/list_parked.sql");
 pub(super) const JOB_NEXT_DUE: &str = include_str!("../../sql/job/next_due.sql");
+pub(super) const JOB_OUTCOME: &str = include_str!("../../sql/job/outcome.sql");
 pub(super) const JOB_RELEASE_ALL: &str = include_str!("../../sql/job/release_all.sql");
 pub(super) const JOB_RETRY: &str = include_str!("../../sql/job/retry.sql");
 pub(super) const LISTED_COUNTS: &str = include_str!("../../sql/listed/counts.sql");
@@ -40,6 +41,11 @@ pub(super) const MIRROR_NEWEST_WRITE_DATE: &str = include_str!("../../sql/mirror
 pub(super) const MIRROR_PUT: &str = include_str!("../../sql/mirror/put.sql");
 pub(super) const MIRROR_PUT_NAME: &str = include_str!("../../sql/mirror/put_name.sql");
 pub(super) const MIRROR_STATE: &str = include_str!("../../sql/mirror/state.sql");
+pub(super) const REPLAY_CLAIM: &str = include_str!("../../sql/replay/claim.sql");
+pub(super) const REPLAY_KEPT: &str = include_str!("../../sql/replay/kept.sql");
+pub(super) const REPLAY_KNOWN: &str = include_str!("../../sql/replay/known.sql");
+pub(super) const REPLAY_PUT: &str = include_str!("../../sql/replay/put.sql");
+pub(super) const REPLAY_RECORDS: &str = include_str!("../../sql/replay/records.sql");
 pub(super) const RETENTION_BODIES: &str = include_str!("../../sql/retention/bodies.sql");
 pub(super) const RETENTION_CHANGES: &str = include_str!("../../sql/retention/changes.sql");
 pub(super) const RETENTION_DELIVERIES: &str = include_str!("../../sql/retention/deliveries.sql");
@@ -82,6 +88,7 @@ mod tests {
         ("job/list.sql", JOB_LIST),
         ("job/list_parked.sql", JOB_LIST_PARKED),
         ("job/next_due.sql", JOB_NEXT_DUE),
+        ("job/outcome.sql", JOB_OUTCOME),
         ("job/release_all.sql", JOB_RELEASE_ALL),
         ("job/retry.sql", JOB_RETRY),
         ("listed/counts.sql", LISTED_COUNTS),
@@ -97,6 +104,11 @@ mod tests {
         ("mirror/put.sql", MIRROR_PUT),
         ("mirror/put_name.sql", MIRROR_PUT_NAME),
         ("mirror/state.sql", MIRROR_STATE),
+        ("replay/claim.sql", REPLAY_CLAIM),
+        ("replay/kept.sql", REPLAY_KEPT),
+        ("replay/known.sql", REPLAY_KNOWN),
+        ("replay/put.sql", REPLAY_PUT),
+        ("replay/records.sql", REPLAY_RECORDS),
         ("retention/bodies.sql", RETENTION_BODIES),
         ("retention/changes.sql", RETENTION_CHANGES),
         ("retention/deliveries.sql", RETENTION_DELIVERIES),

@@ -23,6 +23,7 @@ pub struct Metrics {
     fetched: Family<Delivery, Counter>,
     platform_up: Family<Account, Gauge>,
     token_expiry: Family<Account, Gauge>,
+    form_leads: Family<Form, Gauge>,
     pushed: Family<Outcome, Counter>,
     push_batch: Histogram,
     push_duration: Histogram,
@@ -42,6 +43,13 @@ struct Delivery {
 struct Account {
     source: String,
     account: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Form {
+    source: String,
+    form: String,
+    at: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -85,6 +93,7 @@ impl Metrics {
             fetched: Family::default(),
             platform_up: Family::default(),
             token_expiry: Family::default(),
+            form_leads: Family::default(),
             pushed: Family::default(),
             push_batch: Histogram::new([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0]),
             push_duration: Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0]),
@@ -104,6 +113,12 @@ impl Metrics {
         registry.register("platform_up", "Whether leads can be fetched from an account: 1 or 0", platform_up);
         let expiry = metrics.token_expiry.clone();
         registry.register("platform_token_expiry", "When an account's token ends, in seconds since 1970", expiry);
+        let form_leads = metrics.form_leads.clone();
+        registry.register(
+            "form_leads",
+            "Leads of the last days by form, as the platform lists them and in Odoo",
+            form_leads,
+        );
         registry.register("pushed", "Operations that Odoo answered, by result", metrics.pushed.clone());
         registry.register("push_batch", "Operations per push", metrics.push_batch.clone());
         registry.register_with_unit("push_duration", "Time per push", Unit::Seconds, metrics.push_duration.clone());
@@ -144,6 +159,17 @@ impl Metrics {
             self.platform_up.get_or_create(&account).set(i64::from(status.state == PlatformState::Ok));
             if let Some(end) = status.token_expires_at {
                 self.token_expiry.get_or_create(&account).set(end.timestamp());
+            }
+        }
+    }
+
+    /// Sets how many leads of each form the platform lists and Odoo has, as (source, form, platform, Odoo) per day.
+    pub fn set_forms<'a>(&self, forms: impl IntoIterator<Item = (&'a str, &'a str, u64, u64)>) {
+        self.form_leads.clear();
+        for (source, form, platform, odoo) in forms {
+            for (at, count) in [("platform", platform), ("odoo", odoo)] {
+                let form = Form { source: source.to_owned(), form: form.to_owned(), at };
+                self.form_leads.get_or_create(&form).inc_by(saturate(count));
             }
         }
     }
@@ -220,8 +246,12 @@ mod tests {
         };
         metrics.set_platforms(&[limited]);
 
+        metrics.set_forms([("meta", "7", 200, 200), ("meta", "7", 14, 12)]);
+
         let text = metrics.render();
         for line in [
+            "g_assistant_form_leads{source=\"meta\",form=\"7\",at=\"platform\"} 214",
+            "g_assistant_form_leads{source=\"meta\",form=\"7\",at=\"odoo\"} 212",
             "g_assistant_deliveries_total{source=\"web\",result=\"accepted\"} 2",
             "g_assistant_deliveries_total{source=\"web\",result=\"duplicate\"} 1",
             "g_assistant_turned_away_total{reason=\"rate_limited\"} 1",

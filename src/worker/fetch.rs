@@ -87,8 +87,8 @@ impl FetchHandler {
                     Outcome::Retry { not_before: self.clock.now_ms().saturating_add(seconds * 1_000), error: words }
                 }
                 None => parked(format!(
-                    "{words}; it was deleted, or this app may not read it: for Meta, see Business Suite → Integrations \
-                     → Leads Access Manager. What may be read again is found by polling"
+                    "{words}; it was deleted, or this app may not read it: {}. What may be read again is found by polling",
+                    self.fetching.if_missing(&order.source)
                 )),
             },
             FetchError::Refused(_) => parked(words),

@@ -8,7 +8,7 @@ use super::{Handler, POLL, try_again};
 use crate::{
     clock::Clock,
     fetch::Order,
-    intake::{Intake, IntakeContext},
+    intake::{Intake, IntakeContext, NewPush},
     sources::{Content, Registry, identity_of},
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
 };
@@ -74,39 +74,40 @@ impl Handler for IntakeHandler {
 }
 
 impl IntakeHandler {
-    /// The error is for a person: the delivery stays and can be tried again once its cause is mended.
     fn plan(&self, job: &Job, delivery: &Delivery) -> Result<Outcome, String> {
-        let source = self.sources.get(&delivery.source).ok_or_else(|| {
-            format!("source `{}` is no longer configured; add [sources.{0}] again and retry", delivery.source)
-        })?;
-        let parsed = source.parse(&delivery.body).map_err(|error| error.to_string())?;
-        let drafts = match parsed.content {
-            Content::Drafts(drafts) => drafts,
-            Content::References(references) => {
-                let order = |reference| Order { source: delivery.source.clone(), reference };
-                let then = references.into_iter().map(|one| order(one).job(job.lane, Some(delivery.id))).collect();
-                return Ok(Outcome::Done { result: None, then, bindings: Vec::new() });
-            }
-            Content::Changes(_) => return Err("changes from Odoo need no intake".to_owned()),
-        };
-        let received_at = DateTime::from_timestamp_millis(delivery.received_at).unwrap_or_default();
-        let context = IntakeContext { silent: job.lane == Lane::Backfill, received_at };
-        let then = self
-            .intake
-            .plan(identity_of(&delivery.source), &delivery.key, drafts, &context)
-            .into_iter()
-            .map(|push| NewJob {
-                kind: JobKind::Push,
-                lane: job.lane,
-                key: push.operation.key.clone(),
-                record_key: Some(push.record_key),
-                payload: serde_json::to_string(&push.operation).unwrap_or_default(),
-                not_before: 0,
-                delivery_id: Some(delivery.id),
-                summary: push.summary,
-                held: push.held,
-            })
-            .collect();
+        let then = jobs_of(&self.sources, &self.intake, delivery, job.lane)?;
         Ok(Outcome::Done { result: None, then, bindings: Vec::new() })
     }
+}
+
+/// The jobs that follow from a delivery. The error is for a person: the delivery stays and can be tried again once its
+/// cause is mended.
+pub fn jobs_of(sources: &Registry, intake: &Intake, delivery: &Delivery, lane: Lane) -> Result<Vec<NewJob>, String> {
+    let source = sources.get(&delivery.source).ok_or_else(|| {
+        format!("source `{}` is no longer configured; add [sources.{0}] again and retry", delivery.source)
+    })?;
+    let parsed = source.parse(&delivery.body).map_err(|error| error.to_string())?;
+    let drafts = match parsed.content {
+        Content::Drafts(drafts) => drafts,
+        Content::References(references) => {
+            let order = |reference| Order { source: delivery.source.clone(), reference };
+            return Ok(references.into_iter().map(|one| order(one).job(lane, Some(delivery.id))).collect());
+        }
+        Content::Changes(_) => return Err("changes from Odoo need no intake".to_owned()),
+    };
+    let received_at = DateTime::from_timestamp_millis(delivery.received_at).unwrap_or_default();
+    let context = IntakeContext { silent: lane == Lane::Backfill, received_at };
+    let planned = intake.plan(identity_of(&delivery.source), &delivery.key, drafts, &context);
+    let job = |push: NewPush| NewJob {
+        kind: JobKind::Push,
+        lane,
+        key: push.operation.key.clone(),
+        record_key: Some(push.record_key),
+        payload: serde_json::to_string(&push.operation).unwrap_or_default(),
+        not_before: 0,
+        delivery_id: Some(delivery.id),
+        summary: push.summary,
+        held: push.held,
+    };
+    Ok(planned.into_iter().map(job).collect())
 }

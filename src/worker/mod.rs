@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 pub use fetch::FetchHandler;
-pub use intake::{AHEAD, IntakeHandler};
+pub use intake::{AHEAD, IntakeHandler, jobs_of};
 pub use push::PushHandler;
 
 use crate::{

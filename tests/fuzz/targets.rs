@@ -24,11 +24,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 type Target = fn(&[u8]);
 
 /// The name of every target, and what it does.
-pub const ALL: [(&str, Target); 17] = [
+pub const ALL: [(&str, Target); 18] = [
     ("xmlrpc", xmlrpc),
     ("json2", json2),
     ("generic", generic),
     ("mapped", mapped),
+    ("linkedin", linkedin),
     ("meta", meta),
     ("google", google),
     ("tiktok", tiktok),
@@ -68,6 +69,8 @@ fn sources() -> &'static Registry {
             "meta-app",
             "meta-verify",
             "meta-token",
+            "linkedin-app",
+            "linkedin-token",
             "whatsapp-app",
             "whatsapp-verify",
             "messenger-app",
@@ -133,6 +136,11 @@ pub fn generic(bytes: &[u8]) {
 /// Bodies with a map.
 pub fn mapped(bytes: &[u8]) {
     take(sources().webhook("forms").expect("a source"), bytes);
+}
+
+/// Notifications of LinkedIn, and leads that were fetched.
+pub fn linkedin(bytes: &[u8]) {
+    take(sources().webhook("linkedin").expect("a source"), bytes);
 }
 
 /// Webhooks of Meta, and leads that were fetched.

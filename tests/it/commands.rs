@@ -118,6 +118,7 @@ async fn push_file_shows_first_and_sends_once() {
     fs::write(&json, json!([{"external_id": "3", "contact_name": "Lina"}]).to_string()).expect("written");
     let through = daemon.cli(&["push", json.to_str().expect("a path"), "--apply"]);
     assert!(through.status.success(), "{}", String::from_utf8_lossy(&through.stderr));
+    assert!(String::from_utf8_lossy(&through.stdout).contains("1 operations: 1 created"));
     daemon.drained().await;
     assert_eq!(database.count("select count(*) from crm_lead"), 3);
 
@@ -127,6 +128,46 @@ async fn push_file_shows_first_and_sends_once() {
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("bad.csv") && said.contains("expected_revenue"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn push_file_says_what_became_of_each_row() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let daemon = Daemon::configure_at(&server.url, &database, "", "[flags]\nTEST_LEAD = \"hold\"");
+    let file = |name: &str, text: &str| {
+        let path = daemon.folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.to_str().expect("a path").to_owned()
+    };
+    let first = file("first.csv", "external_id,contact_name,email\n1,Sara,sara@example.com\n");
+    assert!(daemon.cli(&["push", &first, "--apply"]).status.success());
+    // Odoo itself refuses one of them.
+    let refuse = "alter table crm_lead add constraint no_zero check (coalesce(contact_name, '') <> 'Zero')";
+    database.sql(refuse);
+    let second = file(
+        "second.csv",
+        "external_id,contact_name,email,is_test\n1,Sara Ali,sara@example.com,\n2,Omar,omar@example.com,\n\
+         3,Zero,zero@example.com,\n4,Tester,tester@example.com,true\n",
+    );
+    let report = daemon.folder.path().join("report.csv");
+    let pushed = daemon.cli(&["push", &second, "--apply", "--report", report.to_str().expect("a path")]);
+    let said = String::from_utf8_lossy(&pushed.stdout).into_owned();
+    assert!(pushed.status.success(), "{said}{}", String::from_utf8_lossy(&pushed.stderr));
+    let counts = "4 operations: 1 created, 1 attached or updated, 1 refused, 1 held for review";
+    assert!(said.contains(counts) && said.contains("held for review: TEST_LEAD"), "{said}");
+    let rows = fs::read_to_string(&report).expect("written");
+    let rows: Vec<Vec<&str>> = rows.lines().map(|line| line.splitn(5, ',').collect()).collect();
+    assert_eq!(rows[0], ["row", "identity", "became", "odoo_id", "why"]);
+    let became: Vec<_> = rows[1..].iter().filter(|row| row.len() == 5).map(|row| (row[0], row[1], row[2])).collect();
+    assert_eq!(became[..2], [("1", "file:1", "attached or updated"), ("2", "file:2", "created")], "{rows:?}");
+    let omar = database.count("select id from crm_lead where contact_name = 'Omar'");
+    assert_eq!(rows[2][3], omar.to_string());
+    assert!(
+        became.contains(&("3", "file:3", "refused")) && became.contains(&("4", "file:4", "held for review")),
+        "{rows:?}"
+    );
+    assert_eq!(daemon.cli(&["push", &second, "--report", "x.csv"]).status.code(), Some(2), "a dry run has no report");
 }
 
 #[tokio::test(flavor = "multi_thread")]

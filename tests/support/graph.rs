@@ -145,7 +145,7 @@ pub fn signature(body: &str) -> String {
     format!("sha256={}", hex(APP_SECRET, body))
 }
 
-fn hex(key: &str, message: &str) -> String {
+pub fn hex(key: &str, message: &str) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key").chain_update(message);
     mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,5 +5,6 @@
 
 pub mod daemon;
 pub mod graph;
+pub mod linkedin;
 pub mod odoo;
 pub mod proxy;

@@ -5,22 +5,24 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{
-    super::platform::{Account, FetchError, Found, FoundPage, Platform, Reference, Setting},
+    super::{
+        platform::{Account, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
+        remote::KeptToken,
+    },
     graph::Graph,
     lead::time_of,
     webhook::is_id,
 };
-use crate::secret::SecretRef;
 
 /// What is asked of a lead.
 const LEAD: &str = "id,created_time,ad_id,ad_name,adset_id,adset_name,campaign_id,campaign_name,form_id,field_data,\
@@ -38,8 +40,7 @@ pub(super) struct Options {
     pub graph: Graph,
     pub app_id: String,
     pub app_token: SecretString,
-    pub place: SecretRef,
-    pub token: SecretString,
+    pub token: KeptToken,
     pub pages: Vec<String>,
     pub poll_interval: Duration,
     pub backfill: Duration,
@@ -48,13 +49,8 @@ pub(super) struct Options {
 /// The pages that one token can read.
 pub(super) struct Pages {
     options: Options,
-    tokens: Mutex<Tokens>,
-}
-
-struct Tokens {
-    /// The configured one; `None` after it was refused.
-    own: Option<SecretString>,
-    pages: HashMap<String, Page>,
+    /// Those whose tokens are known.
+    known: Mutex<HashMap<String, Page>>,
 }
 
 #[derive(Clone)]
@@ -65,40 +61,29 @@ struct Page {
 
 impl Pages {
     pub(super) fn new(options: Options) -> Self {
-        let tokens = Tokens { own: Some(options.token.clone()), pages: HashMap::new() };
-        Self { options, tokens: Mutex::new(tokens) }
+        Self { options, known: Mutex::default() }
     }
 
-    fn tokens(&self) -> std::sync::MutexGuard<'_, Tokens> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Page>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The configured token, read again if the last one was refused.
-    async fn own_token(&self) -> Result<SecretString, FetchError> {
-        let known = self.tokens().own.clone();
-        if let Some(token) = known {
-            return Ok(token);
-        }
-        let place = self.options.place.clone();
-        let read = tokio::task::spawn_blocking(move || place.read()).await;
-        let token = read.map_err(|error| FetchError::Failed(error.to_string()))?.map_err(|error| {
-            FetchError::Denied { detail: format!("the token cannot be read: {}", error.problem), hint: error.hint }
-        })?;
-        self.tokens().own = Some(token.clone());
-        Ok(token)
+    fn forget_tokens(&self) {
+        self.options.token.forget();
+        self.known().clear();
     }
 
     /// A page with its own token.
     async fn page(&self, id: &str) -> Result<Page, FetchError> {
-        let known = self.tokens().pages.get(id).cloned();
+        let known = self.known().get(id).cloned();
         if let Some(page) = known {
             return Ok(page);
         }
-        let own = self.own_token().await?;
+        let own = self.options.token.get().await?;
         let answer = self.get_with(&own, checked(id)?, &[("fields", "name,access_token")]).await?;
         let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
         let page = Page { name: text("name"), token: text("access_token").map_or(own, SecretString::from) };
-        self.tokens().pages.insert(id.to_owned(), page.clone());
+        self.known().insert(id.to_owned(), page.clone());
         Ok(page)
     }
 
@@ -106,7 +91,7 @@ impl Pages {
     async fn get(&self, page: Option<&str>, path: &str, parameters: &[(&str, &str)]) -> Result<Value, FetchError> {
         let token = match page {
             Some(page) => self.page(page).await?.token,
-            None => self.own_token().await?,
+            None => self.options.token.get().await?,
         };
         self.get_with(&token, path, parameters).await
     }
@@ -119,9 +104,7 @@ impl Pages {
     ) -> Result<Value, FetchError> {
         let answer = self.options.graph.get(path, parameters, token).await;
         if matches!(answer, Err(FetchError::Denied { .. })) {
-            let mut tokens = self.tokens();
-            tokens.own = None;
-            tokens.pages.clear();
+            self.forget_tokens();
         }
         answer
     }
@@ -172,21 +155,27 @@ impl Platform for Pages {
         self.get(account, checked(id)?, &[("fields", FORM)]).await
     }
 
-    async fn forms(&self, account: &str) -> Result<Vec<(String, Value)>, FetchError> {
+    /// Each form is a list.
+    async fn lists(&self, account: &str) -> Result<Vec<List>, FetchError> {
         let path = format!("{}/leadgen_forms", checked(account)?);
         let forms = self.list(account, &path, &[("fields", FORMS), ("limit", PAGE_SIZE)]).await?;
-        Ok(forms.into_iter().filter_map(|form| Some((id_of(&form, "id")?, form))).collect())
+        let list = |form: Value| {
+            let is_empty = form.get("leads_count").and_then(Value::as_u64) == Some(0);
+            Some(List { id: id_of(&form, "id")?, form: Some(form), is_empty })
+        };
+        Ok(forms.into_iter().filter_map(list).collect())
     }
 
     async fn leads(
         &self,
         account: &str,
-        form: &str,
-        since: DateTime<Utc>,
+        list: &str,
+        window: Window,
         after: Option<&str>,
     ) -> Result<FoundPage, FetchError> {
-        let filter = json!([{"field": "time_created", "operator": "GREATER_THAN", "value": since.timestamp() - 1}]);
-        let (filter, path) = (filter.to_string(), format!("{}/leads", checked(form)?));
+        let since = window.since.timestamp() - 1;
+        let filter = json!([{"field": "time_created", "operator": "GREATER_THAN", "value": since}]);
+        let (filter, path) = (filter.to_string(), format!("{}/leads", checked(list)?));
         let parameters = [("fields", LEAD), ("limit", PAGE_SIZE), ("filtering", filter.as_str())];
         let cursor = after.map(|after| ("after", after));
         let parameters: Vec<_> = parameters.into_iter().chain(cursor).collect();
@@ -195,16 +184,18 @@ impl Platform for Pages {
         Ok(FoundPage { leads, next: next(&answer) })
     }
 
+    fn if_missing(&self) -> &'static str {
+        "see Business Suite → Integrations → Leads Access Manager"
+    }
+
     async fn setting(&self, account: &str) -> Result<Setting, FetchError> {
         let mut setting = Setting::default();
-        let own = self.own_token().await?;
+        let own = self.options.token.get().await?;
         let parameters = [("input_token", own.expose_secret())];
         let answer = self.get_with(&self.options.app_token, "debug_token", &parameters).await?;
         let about = answer.get("data").unwrap_or(&Value::Null);
         if about.get("is_valid") == Some(&Value::Bool(false)) {
-            let mut tokens = self.tokens();
-            tokens.own = None;
-            tokens.pages.clear();
+            self.forget_tokens();
             let words = about.pointer("/error/message").and_then(Value::as_str).unwrap_or("the token is not valid");
             return Err(FetchError::Denied {
                 detail: words.to_owned(),
@@ -258,7 +249,7 @@ fn id_of(value: &Value, key: &str) -> Option<String> {
 fn found(body: Value) -> Option<Found> {
     let time = body.get("created_time").and_then(|time| time.as_str().map(str::to_owned).or(Some(time.to_string())));
     let created_at = time.and_then(|time| time_of(&time)?.parse().ok());
-    Some(Found { lead_id: id_of(&body, "id")?, form_id: id_of(&body, "form_id"), created_at, body })
+    Some(Found { lead_id: id_of(&body, "id")?, form_id: id_of(&body, "form_id"), created_at, body, form: None })
 }
 
 fn data(answer: &Value) -> Result<&Vec<Value>, FetchError> {

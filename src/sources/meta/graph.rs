@@ -16,11 +16,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::super::{hex_key::HexKey, platform::FetchError};
+use super::super::{
+    hex_key::HexKey,
+    platform::FetchError,
+    remote::{Remote, words},
+};
 
-const TIMEOUT: Duration = Duration::from_secs(20);
-/// More than a page of a hundred leads with long answers.
-const MAX_ANSWER: usize = 16 << 20;
 /// Percent of the budget from which on requests are spread.
 const SPREAD_FROM: f64 = 75.0;
 /// The time between two requests when all of the budget is used.
@@ -32,8 +33,7 @@ const LIMITED: Duration = Duration::from_secs(5 * 60);
 
 /// A client for one app.
 pub(super) struct Graph {
-    /// Or why there is none.
-    http: Result<reqwest::Client, String>,
+    remote: Remote,
     /// With the version, and a slash at its end.
     base: Url,
     proof: HexKey,
@@ -42,10 +42,10 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn new(base: &Url, version: &str, app_secret: HexKey) -> Self {
-        let http = crate::net::client(base).map_err(|error| error.to_string());
+        let remote = Remote::new(base);
         let mut base = base.clone();
         base.set_path(&format!("{}/{version}/", base.path().trim_end_matches('/')));
-        Self { http, base, proof: app_secret, pace: Mutex::default() }
+        Self { remote, base, proof: app_secret, pace: Mutex::default() }
     }
 
     /// Reads what is at `path` with its parameters.
@@ -55,38 +55,19 @@ impl Graph {
         parameters: &[(&str, &str)],
         token: &SecretString,
     ) -> Result<Value, FetchError> {
-        let http = self.http.as_ref().map_err(|error| FetchError::Unreachable(error.clone()))?;
         let mut url = self.base.join(path).map_err(|error| FetchError::Refused(error.to_string()))?;
         let wait = self.pace().turn(Instant::now())?;
         tokio::time::sleep(wait).await;
         let proof = self.proof.code(token.expose_secret().as_bytes());
         url.query_pairs_mut().extend_pairs(parameters).append_pair("appsecret_proof", &proof);
-        let request = http.get(url).bearer_auth(token.expose_secret()).timeout(TIMEOUT);
-        let broken = |error: reqwest::Error| FetchError::Unreachable(root_cause(&error));
-        let mut response = request.send().await.map_err(broken)?;
-        let (status, regain) = (response.status().as_u16(), self.pace().note(response.headers(), Instant::now()));
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(FetchError::Failed(format!("its answer has more than {MAX_ANSWER} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        read(status, &body, regain)
+        let answer = self.remote.send(|http| http.get(url).bearer_auth(token.expose_secret())).await?;
+        let regain = self.pace().note(&answer.headers, Instant::now());
+        read(answer.status, &answer.body, regain)
     }
 
     fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The reason behind the reasons, without the URL.
-fn root_cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it took too long".to_owned();
-    }
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.last().map_or_else(|| "the request could not be made".to_owned(), ToString::to_string)
 }
 
 /// When the next request may go.
@@ -191,7 +172,7 @@ fn read(status: u16, body: &[u8], regain: Option<Duration>) -> Result<Value, Fet
 
 fn classify(status: u16, problem: &Problem, regain: Option<Duration>) -> FetchError {
     let Problem { message, code, error_subcode, is_transient } = problem;
-    let message: String = message.chars().filter(|c| !c.is_control()).take(300).collect();
+    let message = words(message);
     let subcode = if *error_subcode == 0 { String::new() } else { format!("/{error_subcode}") };
     let detail = format!("{code}{subcode} {message}");
     let denied = |hint: &str| FetchError::Denied { detail: detail.clone(), hint: hint.to_owned() };

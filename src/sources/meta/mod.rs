@@ -22,6 +22,7 @@ use super::{
     hex_key::HexKey,
     hub::{self, Hub},
     json::{self, Node, Notes},
+    remote::KeptToken,
 };
 use crate::{
     config::{
@@ -107,8 +108,7 @@ impl Setup for Spec {
             graph,
             app_id: self.app_id.clone(),
             app_token: app_token.into(),
-            place: self.token.clone(),
-            token: self.token.read()?,
+            token: KeptToken::new(self.token.clone(), self.token.read()?),
             pages: self.pages.clone(),
             poll_interval: self.poll_interval,
             backfill: self.backfill,

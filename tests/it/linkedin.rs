@@ -1,0 +1,181 @@
+//! LinkedIn's lead forms: a notification holds only URNs, and the lead is in Odoo once whatever happens on the way.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::{
+    daemon::{Daemon, http_client},
+    odoo::{Database, Server, Template, until},
+    support::linkedin::{self, FORM, LinkedIn, OWNER, Trouble, notification, signature},
+};
+
+fn configure(server: &Server, database: &Database, platform: &LinkedIn, more: &str) -> Daemon {
+    let daemon = Daemon::configure_at(&server.url, database, "", &platform.section(more));
+    put_secret(&daemon, "li-app", linkedin::CLIENT_SECRET);
+    put_secret(&daemon, "li-token", linkedin::TOKEN);
+    daemon
+}
+
+fn put_secret(daemon: &Daemon, name: &str, secret: &str) {
+    let path = daemon.folder.path().join(name);
+    fs::write(&path, secret).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
+}
+
+async fn post(daemon: &Daemon, body: &str) -> u16 {
+    let address = format!("{}/api/webhooks/linkedin", daemon.url);
+    let request = http_client().post(address).header("x-li-signature", signature(body));
+    request.body(body.to_owned()).send().await.map_or(0, |response| response.status().as_u16())
+}
+
+fn leads(database: &Database) -> (i64, i64) {
+    (database.count("select count(*) from crm_lead"), database.count("select count(distinct email_from) from crm_lead"))
+}
+
+async fn platform_state(daemon: &Daemon, state: &str) -> Value {
+    until(&format!("the platform is {state}"), async || {
+        let one = daemon.get("/api/health").await.ok()?.body["platforms"][0].clone();
+        (one["state"] == *state && (state != "ok" || one["reconciled_at"].is_string())).then_some(one)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_ends_in_odoo_once_with_all_that_the_form_says() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let platform = LinkedIn::start().await;
+    let mut daemon = configure(server, &database, &platform, "");
+    daemon.start_connected().await;
+    platform_state(&daemon, "ok").await;
+
+    let challenge = async |code: &str| {
+        let query = format!("challengeCode={code}&applicationId=12345");
+        let request = http_client().get(format!("{}/api/webhooks/linkedin?{query}", daemon.url));
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+    let (status, text) = challenge("890e4665-4dfe-4ab1-b689-ed553bceeed0").await;
+    assert_eq!(status, 200);
+    assert!(text.contains("3ceda89cb18cf5471b844e08c4b771bcab6f5bec8ab1b0837ca04ab05c909d8c"), "{text}");
+    assert_eq!(challenge("hmacsha256%3D%7B%7D").await.0, 401, "nobody may have anything signed");
+
+    // Repeated, out of order, and one that cannot be read at once. A forged one is refused.
+    for id in ["a1-4", "a2-4", "a3-4"] {
+        platform.add(id, &format!("lead {id}"));
+    }
+    platform.facts().not_yet.insert("a3-4".to_owned(), 2);
+    let (first, second) = (notification("a1-4", "CREATED"), notification("a2-4", "CREATED"));
+    for body in [&second, &first, &second, &notification("a3-4", "CREATED"), &notification("a1-4", "CREATED")] {
+        assert_eq!(post(&daemon, body).await, 200);
+    }
+    let forged = http_client().post(format!("{}/api/webhooks/linkedin", daemon.url)).body(first.clone());
+    let forged = forged.header("x-li-signature", signature(&second)).send().await.expect("an answer");
+    assert_eq!(forged.status(), 401);
+    daemon.drained().await;
+    assert_eq!(leads(&database), (3, 3));
+    assert_eq!(platform.count("leadFormResponses/a1-4"), 1, "what is announced twice is fetched once");
+    assert_eq!(platform.count("leadFormResponses/a3-4"), 3);
+    assert_eq!(platform.count(&format!("leadForms/{FORM}")), 1, "the form is fetched once");
+
+    let admin = database.admin(server).await;
+    let id = admin.search("crm.lead", json!([["email_from", "=", "lead-a1-4@example.com"]])).await[0];
+    let lead = admin.read("crm.lead", id, &["contact_name", "source_id", "campaign_id", "description"]).await;
+    assert_eq!(lead["contact_name"], "lead a1-4");
+    for (model, field, name) in
+        [("utm.source", "source_id", "LinkedIn"), ("utm.campaign", "campaign_id", "q4-linkedin")]
+    {
+        let id = lead[field].as_i64().expect("an id");
+        assert_eq!(admin.read(model, id, &["name"]).await["name"], name);
+    }
+    let description = lead["description"].as_str().expect("text");
+    assert!(description.contains("ماذا تريد؟: فيلا"), "{description}");
+
+    // That a member has deleted a lead is for a person; what is not understood is kept, and LinkedIn told that it came.
+    assert_eq!(post(&daemon, &notification("a1-4", "DELETED")).await, 200);
+    assert_eq!(post(&daemon, "{\"type\":\"LEAD_ACTION\"}").await, 200);
+    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]).to_string();
+    assert!(parked.contains("has deleted lead a1-4") && parked.contains("is missing"), "{parked}");
+    assert_eq!(leads(&database), (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_is_waited_out_and_an_outage_is_back_filled() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let platform = LinkedIn::start().await;
+    platform.facts().subscribed = false;
+    platform.facts().expires_at = (Utc::now() + TimeDelta::days(3)).timestamp();
+    // From before the back-fill, from days ago, and more than a page of them.
+    platform.add_at("old-1", "long ago", Utc::now() - TimeDelta::days(9));
+    for number in 0..5 {
+        platform.add_at(&format!("day-{number}"), &format!("d{number}"), Utc::now() - TimeDelta::days(2));
+    }
+    let mut daemon = configure(server, &database, &platform, "poll_interval = \"2s\"\n[flags]\nTEST_LEAD = \"hold\"");
+    daemon.start_connected().await;
+    until("they were found", async || (leads(&database) == (5, 5)).then_some(())).await;
+    let shown = String::from_utf8(daemon.cli(&["status"]).stdout).expect("UTF-8");
+    for part in ["LinkedIn notifies nobody", "the token expires at", "platform 5, Odoo 5  فلل جدة"] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    platform.facts().subscribed = true;
+    let metrics = daemon.metrics().await;
+    for at in ["platform", "odoo"] {
+        let line = format!("g_assistant_form_leads{{source=\"linkedin\",form=\"{FORM}\",at=\"{at}\"}} 5");
+        assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
+    }
+    assert!(daemon.log().contains("compared with Odoo"));
+
+    let mut expected = 5;
+    // What else there is, each as `rest` tells it apart, has the same three ends.
+    let troubles = [
+        (Trouble::Cut, "unreachable"),
+        (Trouble::Status(429, Some(1)), "limited"),
+        (Trouble::Status(403, None), "denied"),
+    ];
+    for (trouble, state) in troubles {
+        platform.trouble(trouble.clone());
+        platform_state(&daemon, state).await;
+        // One is announced, one is not.
+        let (told, untold) = (format!("t-{expected}"), format!("u-{expected}"));
+        platform.add(&told, &told);
+        platform.add(&untold, &untold);
+        assert_eq!(post(&daemon, &notification(&told, "CREATED")).await, 200);
+        let jobs = daemon.cli_json(&["outbox", "list", "--kind", "fetch", "--state", "ready", "--json"]);
+        assert!(jobs.as_array().expect("a list").iter().all(|job| job["attempts"] == 0), "{trouble:?}: {jobs}");
+        platform.trouble(None);
+        expected += 2;
+        until("both are there", async || (leads(&database) == (expected, expected)).then_some(())).await;
+    }
+
+    // An expired token is told with what to do, and a new one used as soon as it is there.
+    platform.facts().token = "AQX-second".to_owned();
+    let told = platform_state(&daemon, "denied").await;
+    assert_eq!((&told["account"], &told["detail"]), (&json!(OWNER), &json!("refuses: the token is expired")), "{told}");
+    assert!(told["hint"].as_str().expect("what to do").contains("`token` of this source"), "{told}");
+    platform.add("last-1", "last");
+    put_secret(&daemon, "li-token", "AQX-second");
+    until("it goes on", async || (leads(&database) == (expected + 1, expected + 1)).then_some(())).await;
+    platform_state(&daemon, "ok").await;
+    daemon.drained().await;
+    assert_eq!(leads(&database), (expected + 1, expected + 1));
+    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+
+    // What is still missing after all has been compared is told with the reason.
+    platform.add("held-1", "held");
+    platform.facts().leads.get_mut("held-1").expect("there")["testLead"] = json!(true);
+    until("it is told", async || {
+        let health = daemon.get("/api/health").await.ok()?.body;
+        let warnings = health["platforms"][0]["warnings"].to_string();
+        warnings.contains("of فلل جدة: 1 parked: `g-assistant outbox list --state parked`").then_some(())
+    })
+    .await;
+
+    let checked = daemon.cli(&["check", "--online"]);
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success(), "{text}{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(text.contains(&format!("linkedin  account {OWNER}")), "{text}");
+    assert!(text.contains("its token expires at"), "{text}");
+}
