@@ -38,6 +38,7 @@ use crate::{
     domain::{OdooStatus, PlatformStatus},
     sources::Registry,
     store::Store,
+    sync::Bell,
     telemetry::Metrics,
 };
 
@@ -56,6 +57,8 @@ pub struct AppState {
     pub odoo_status: watch::Receiver<OdooStatus>,
     /// The platforms that are asked for leads.
     pub platforms: watch::Receiver<Vec<PlatformStatus>>,
+    /// Rung when people in Odoo have decided something.
+    pub bell: Bell,
 }
 
 /// The state of one server.

@@ -17,6 +17,7 @@ mod jobs;
 mod meta;
 mod migrations;
 mod mirror;
+mod parked;
 mod place;
 mod platforms;
 mod queries;
@@ -48,6 +49,7 @@ pub use jobs::{
     Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, MOST_ATTEMPTS, NewJob, Outcome,
 };
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
+pub use parked::{Decision, ParkedKey};
 pub use platforms::{FormCount, Listed};
 pub use retention::{Purged, Retention};
 pub use stats::{QueueStats, Stats};
