@@ -299,7 +299,7 @@ class Source(models.Model):
         passes = self.state in ("unreachable", "limited")
         lasts = not passes or (self.since and fields.Datetime.now() - self.since > PATIENCE)
         if self.state != "ok" and lasts:
-            words = " ".join(filter(None, [self.detail, self.hint]))
+            words = "; ".join(filter(None, [self.detail, self.hint]))
             problems[f"{self.state}:{key}"] = f"{name}: {words}"
         if self.warnings:
             problems[f"warning:{key}"] = f"{name}: {self.warnings}"

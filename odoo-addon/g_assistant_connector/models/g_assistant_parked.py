@@ -55,7 +55,7 @@ class Parked(models.Model):
         readonly=True,
         index=True,
     )
-    res_model = fields.Char(readonly=True)
+    res_model = fields.Char(string="Model", readonly=True)
     res_id = fields.Many2oneReference(string="Record", model_field="res_model", readonly=True)
     ended_at = fields.Datetime(string="Ended", readonly=True)
     wish = fields.Selection(
