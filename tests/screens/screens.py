@@ -113,10 +113,22 @@ class Browser:
         port = Path(folder, "DevToolsActivePort")
         until(port.exists, "Chromium starts")
         until(lambda: port.read_text().strip(), "Chromium has a port")
-        address = f"http://127.0.0.1:{port.read_text().splitlines()[0]}/json"
-        tab = next(one for one in json.load(urllib.request.urlopen(address)) if one["type"] == "page")
-        self.socket = websocket.create_connection(tab["webSocketDebuggerUrl"], timeout=30)
+        self.address = f"http://127.0.0.1:{port.read_text().splitlines()[0]}/json"
         self.ids = itertools.count(1)
+        self.socket = None
+
+    def open(self, size):
+        """A tab of its own: what was open before may not want to be left."""
+        if self.socket:
+            self.send("Page.close")
+            self.socket.close()
+        request = urllib.request.Request(f"{self.address}/new?about:blank", method="PUT")
+        tab = json.load(urllib.request.urlopen(request, timeout=30))
+        self.socket = websocket.create_connection(tab["webSocketDebuggerUrl"], timeout=30)
+        width, height = SIZES[size]
+        self.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
 
     def send(self, method, **params):
         number = next(self.ids)
@@ -141,12 +153,6 @@ class Browser:
         image = self.send("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(image))
         print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path, f"{path.stat().st_size // 1024} kB")
-
-    def resize(self, size):
-        width, height = SIZES[size]
-        self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
-        )
 
 
 def until(check, what):
@@ -182,15 +188,19 @@ def main():
         proxy = xmlrpc.client.ServerProxy(f"{url}/xmlrpc/2/object", allow_none=True)
         return proxy.execute_kw(DATABASE, user, login * 3, model, method, list(arguments))
 
+    # All is well at first.
     state = report()
-    call("daemon", "g_assistant.bridge", "report", json.dumps(state))
-    call("daemon", "g_assistant.bridge", "operations", state["daemon"], json.dumps([parked_job()]))
+    call("daemon", "g_assistant.bridge", "report", json.dumps({**state, "parked": 0, "sources": [], "parked_jobs": []}))
     [connection] = call("boss", "g_assistant.connection", "search", [])
-    [parked] = call("boss", "g_assistant.parked", "search", [])
+
+    def trouble():
+        call("daemon", "g_assistant.bridge", "report", json.dumps(state))
+        call("daemon", "g_assistant.bridge", "operations", state["daemon"], json.dumps([parked_job()]))
+
     action = "g_assistant_connector.g_assistant"
     screens = {
         "connection": (f"{url}/odoo/action-{action}_connection_action/{connection}", ".o_form_view .o_data_row"),
-        "parked": (f"{url}/odoo/action-{action}_parked_action/{parked}", ".o_form_view .o_field_widget[name=error]"),
+        "parked": (f"{url}/odoo/action-{action}_parked_action/1", ".o_form_view .o_field_widget[name=error]"),
         "settings": (f"{url}/odoo/settings#g_assistant_connector", ".o_setting_container"),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -198,7 +208,7 @@ def main():
     with tempfile.TemporaryDirectory() as profile:
         browser = Browser(profile)
         try:
-            browser.resize("wide")
+            browser.open("wide")
             browser.go(f"{url}/web/login", "input[name=login]")
             browser.run(
                 "document.querySelector('input[name=login]').value = 'boss';"
@@ -206,14 +216,22 @@ def main():
                 "document.querySelector('.oe_login_form button[type=submit]').click()"
             )
             until(lambda: browser.run("!!document.querySelector('.o_web_client')"), "logged in")
+            mark = "!!document.querySelector('.o_g_assistant_attention button')"
+            until(lambda: browser.run("!!document.querySelector('.o_g_assistant_attention')"), "the bar is there")
+            browser.run(mark) and sys.exit("there is a mark although all is well")
+            # The page is connected to the bus a moment after it is there.
+            time.sleep(5)
+            began = time.monotonic()
+            trouble()
+            until(lambda: browser.run(mark), "the mark appears on a page that is open")
+            print(f"the mark appeared after {time.monotonic() - began:.1f} s")
             for short, language in LANGUAGES.items():
                 call("boss", "res.users", "write", [boss], {"lang": language})
                 for size in SIZES:
-                    browser.resize(size)
                     for name, (address, seen) in screens.items():
                         if name == "settings" and size == "phone":
                             continue
-                        browser.go("about:blank", "html")
+                        browser.open(size)
                         browser.go(address, seen)
                         if name == "settings":
                             browser.run("document.querySelector('.tab[data-key=g_assistant_connector]').click()")

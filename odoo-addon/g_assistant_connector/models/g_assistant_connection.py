@@ -77,6 +77,11 @@ class Connection(models.Model):
     def _compute_pending_events(self):
         self.pending_events = self.env["g_assistant.event"].sudo()._count_pending()
 
+    @api.model
+    def _all(self):
+        # There is one, rarely more.
+        return self.search([], limit=100)
+
     def _is_silent(self):
         limit = timedelta(minutes=config.silent_minutes(self.env))
         return fields.Datetime.now() - self.seen_at > limit
@@ -133,7 +138,7 @@ class Connection(models.Model):
     @api.model
     def _cron_watch(self):
         """A daemon that is silent cannot say so itself."""
-        self.search([])._watch()
+        self._all()._watch()
 
     def _watch(self):
         """Tell of problems that are new, and take back what is over."""
@@ -187,9 +192,9 @@ class Connection(models.Model):
 
     def _tell_by_activity(self, user, title, text):
         note = plaintext2html(text)
+        kind = self.env.ref(ACTIVITY)
         known = self.activity_ids.filtered(
-            lambda activity: activity.user_id == user
-            and activity.activity_type_id == self.env.ref(ACTIVITY, raise_if_not_found=False)
+            lambda one: one.user_id == user and one.activity_type_id == kind
         )
         if known:
             known.note = note
@@ -208,7 +213,7 @@ class Connection(models.Model):
         """What the mark in the bar at the top shows. Nothing to those whom it does not concern."""
         if not self.env.user.has_group(ADMIN):
             return []
-        found = ((connection, connection.problems) for connection in self.search([]))
+        found = ((connection, connection.problems) for connection in self._all())
         return [{"id": one.id, "problems": problems} for one, problems in found if problems]
 
     # ---- what people do --------------------------------------------------------

@@ -150,7 +150,7 @@ class Parked(models.Model):
 
     @api.model
     def _compare(self, connection, listed):
-        """What the daemon should do, and what it should tell more of, given what is parked there."""
+        """What the daemon is to do and to tell more of, given what is parked there."""
         kinds = dict(self._fields["kind"].selection)
         open_ones = self.sudo().search(
             [("connection_id", "=", connection.id), ("state", "not in", FINAL)], order="id"

@@ -84,7 +84,7 @@ class ResConfigSettings(models.TransientModel):
     def _compute_g_assistant_status(self):
         secrets = self.env["g_assistant.secret"]
         valid = secrets.search(secrets._valid_domain())
-        connections = self.env["g_assistant.connection"].search([])
+        connections = self.env["g_assistant.connection"]._all()
         pending = self.env["g_assistant.event"]._count_pending()
         enrichment = "iap_enrich_done" in self.env["crm.lead"]._fields
         setting = self.env["ir.config_parameter"].sudo().get_param(IAP_SETTING, "auto")

@@ -110,7 +110,9 @@ class TestConnection(ConnectionCase):
         written = source.write_date
         self.report(waiting=0, version="0.2.0")
         self.assertEqual(self.connection, first)
-        self.assertEqual((first.waiting, first.version, first.orders_count), (0, "0.2.0", 2**31 - 1))
+        self.assertEqual(
+            (first.waiting, first.version, first.orders_count), (0, "0.2.0", 2**31 - 1)
+        )
         self.assertEqual((first.source_ids, source.write_date), (source, written), "as it was")
         self.assertFalse(first.message_ids, "no chatter")
         self.report(daemon="d-2", name="other")
@@ -118,7 +120,14 @@ class TestConnection(ConnectionCase):
 
     def test_sources_and_forms_follow_the_report(self):
         forms = [
-            {"source": "meta", "form_key": "9", "form": "فلل", "day": "2026-11-20", "platform": 214, "odoo": 213}
+            {
+                "source": "meta",
+                "form_key": "9",
+                "form": "فلل",
+                "day": "2026-11-20",
+                "platform": 214,
+                "odoo": 213,
+            }
         ]
         self.report(sources=[*REPORT["sources"], META], forms=forms)
         meta, website = self.env["g_assistant.connection.source"].search([])
@@ -179,7 +188,11 @@ class TestConnection(ConnectionCase):
             company_id=other.id,
             company_ids=[(6, 0, other.ids)],
         )
-        for name in ("g_assistant.connection", "g_assistant.connection.source", "g_assistant.parked"):
+        for name in (
+            "g_assistant.connection",
+            "g_assistant.connection.source",
+            "g_assistant.parked",
+        ):
             self.assertTrue(self.env[name].with_user(self.admin).search([]), name)
             self.assertFalse(self.env[name].with_user(stranger).search([]), name)
         self.assertEqual(self.env["g_assistant.connection"].with_user(stranger).attention(), [])
