@@ -119,12 +119,13 @@ class Browser:
 
     def open(self, size):
         """A tab of its own: what was open before may not want to be left."""
-        if self.socket:
-            self.send("Page.close")
-            self.socket.close()
+        before = self.socket
         request = urllib.request.Request(f"{self.address}/new?about:blank", method="PUT")
         tab = json.load(urllib.request.urlopen(request, timeout=30))
         self.socket = websocket.create_connection(tab["webSocketDebuggerUrl"], timeout=30)
+        if before:
+            before.send(json.dumps({"id": next(self.ids), "method": "Page.close"}))
+            before.close()
         width, height = SIZES[size]
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
@@ -205,7 +206,7 @@ def main():
     }
     folder.mkdir(parents=True, exist_ok=True)
     [boss] = call("boss", "res.users", "search", [["login", "=", "boss"]])
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
         try:
             browser.open("wide")

@@ -84,9 +84,9 @@ class Parked(models.Model):
         ]
 
     def _compute_silent_since(self):
-        for connection, parked in self.grouped("connection_id").items():
-            silent = connection._is_silent()
-            parked.silent_since = connection.seen_at if silent else False
+        for parked in self:
+            connection = parked.connection_id
+            parked.silent_since = connection._is_silent() and connection.seen_at
 
     # ---- what people decide ----------------------------------------------------
 

@@ -327,6 +327,7 @@ mod tests {
         let Bridge::Addon(bridge) = open(&server, AddonChoice::Auto).await.expect("a bridge") else {
             panic!("the addon was not found");
         };
+        assert!(!bridge.takes_reports(), "an addon that does not say so is older");
         let page = bridge.pull(Model::Lead, 0, 10).await.expect("a page");
         assert_eq!((page.records[0].id, page.names["crm.stage"][&1].as_str(), page.total), (1, "New", Some(1)));
         assert_eq!(bridge.ack(&["a".to_owned(), "b".to_owned()]).await, Ok(2));
@@ -337,7 +338,7 @@ mod tests {
     #[tokio::test]
     async fn events_are_those_of_its_own_database() {
         let server = server(hello(1)).await;
-        for method in ["events", "ack", "apply"] {
+        for method in ["events", "ack", "apply", "report", "operations"] {
             answer_with(&server, method, json!({"wrong_database": "d-2", "neutralized": false})).await;
         }
         let Bridge::Addon(bridge) = open(&server, AddonChoice::Auto).await.expect("a bridge") else {
@@ -346,6 +347,8 @@ mod tests {
         let refused = OdooError::WrongDatabase { found: "d-2".to_owned() };
         assert_eq!(bridge.events(10).await, Err(refused.clone()));
         assert_eq!(bridge.ack(&["a".to_owned()]).await, Err(refused.clone()));
+        assert_eq!(bridge.report(&Report::default()).await, Err(refused.clone()));
+        assert_eq!(bridge.operations("d", &[]).await, Err(refused.clone()));
         let requests = server.received_requests().await.expect("recorded");
         let sent: Value = requests.last().expect("a request").body_json().expect("JSON");
         assert_eq!(sent["database"], "u-u-i-d");
