@@ -20,7 +20,7 @@ use crate::{
     sources::{self, Registry, Tokens},
     store::{Store, StoreOptions},
     sync::{
-        Backend, Governor,
+        Backend, Bell, Governor, Reporter,
         push::Owned,
         schedule::{self, ProgressFor, Schedule},
     },
@@ -47,6 +47,8 @@ pub struct App {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Rung when people in Odoo have decided something.
+    pub bell: Bell,
 }
 
 impl App {
@@ -73,6 +75,7 @@ impl App {
             intake,
             clock,
             metrics: Arc::new(Metrics::new()),
+            bell: Bell::default(),
         })
     }
 
@@ -119,8 +122,22 @@ impl App {
             clock: self.clock.clone(),
             config: self.config.sync.clone(),
             metrics: Arc::clone(&self.metrics),
+            bell: self.bell.clone(),
             progress,
         }
+    }
+
+    /// Tells Odoo how the daemon is.
+    fn reporter(&self, fetching: &Fetching) -> Reporter {
+        Reporter::new(
+            self.store.clone(),
+            self.backend.clone(),
+            &self.clock,
+            fetching.status(),
+            self.bell.clone(),
+            self.config.sources.iter().map(|source| (source.id.clone(), source.kind)).collect(),
+            self.config.store.compared(),
+        )
     }
 
     /// Serves until `stop`; `ready` is told the address once webhooks are taken.
@@ -139,6 +156,7 @@ impl App {
             odoo_status: self.backend.status(),
             platforms: fetching.status(),
             compared: self.config.store.compared(),
+            bell: self.bell.clone(),
         };
         let listening = CancellationToken::new();
         let (address, server) = http::serve(&self.config.server, state, listening.clone())?;
@@ -160,6 +178,10 @@ impl App {
             let (clock, metrics) = (app.clock.clone(), Arc::clone(&app.metrics));
             let handler = FetchHandler { fetching, clock: clock.clone(), metrics };
             async move { worker::run(app.store.clone(), handler, clock, stop).await }
+        });
+        tasks.spawn({
+            let (reporter, stop) = (app.reporter(&fetching), stop.clone());
+            async move { reporter.run(&stop).await }
         });
         tasks.spawn({
             let stop = stop.clone();

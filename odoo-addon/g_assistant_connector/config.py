@@ -6,11 +6,27 @@ URL = PREFIX + "url"
 MUTED = PREFIX + "muted"
 RETENTION_DAYS = PREFIX + "retention_days"
 OVERLAP_HOURS = PREFIX + "overlap_hours"
+SILENT_MINUTES = PREFIX + "silent_minutes"
+ALERT_WAYS = PREFIX + "alert_ways"
+ALERT_USERS = PREFIX + "alert_users"
 
-ALL = (ENABLED, URL, MUTED, RETENTION_DAYS, OVERLAP_HOURS)
+ALL = (
+    ENABLED,
+    URL,
+    MUTED,
+    RETENTION_DAYS,
+    OVERLAP_HOURS,
+    SILENT_MINUTES,
+    ALERT_WAYS,
+    ALERT_USERS,
+)
 
 DEFAULT_RETENTION_DAYS = 90
 DEFAULT_OVERLAP_HOURS = 24
+# The daemon reports every minute.
+DEFAULT_SILENT_MINUTES = 5
+WAYS = ("screen", "activity", "mail")
+DEFAULT_WAYS = "screen,activity"
 
 
 def _get(env, key):
@@ -37,3 +53,18 @@ def retention_days(env):
 
 def overlap_hours(env):
     return int(_get(env, OVERLAP_HOURS) or DEFAULT_OVERLAP_HOURS)
+
+
+def silent_minutes(env):
+    """After so long without a report the daemon counts as silent."""
+    return int(_get(env, SILENT_MINUTES) or DEFAULT_SILENT_MINUTES)
+
+
+def alert_ways(env):
+    """How people are told of problems. No way at all is stored as "none"."""
+    return set((_get(env, ALERT_WAYS) or DEFAULT_WAYS).split(","))
+
+
+def alert_user_ids(env):
+    """Who is told; empty: every administrator of the connector."""
+    return [int(one) for one in (_get(env, ALERT_USERS) or "").split(",") if one]

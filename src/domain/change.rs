@@ -75,4 +75,7 @@ pub struct ChangeBatch {
     pub database: Option<String>,
     /// The changes, oldest first.
     pub events: Vec<Change>,
+    /// Whether people have decided something that the daemon is to carry out.
+    #[serde(default)]
+    pub wishes: bool,
 }

@@ -9,6 +9,7 @@ mod operation;
 mod person;
 mod platform;
 mod record;
+mod report;
 mod status;
 
 pub use change::{Change, ChangeBatch, FieldChange, Named};
@@ -20,4 +21,5 @@ pub use operation::{Action, FieldValue, Lookup, OWN_FIELDS, OpError, OpResult, O
 pub use person::{Candidate, LeadState, Person};
 pub use platform::{PlatformState, PlatformStatus};
 pub use record::{Names, Page, Record, RecordText, relation_of};
+pub use report::{FormReport, JobName, JobReport, Report, ReportAnswer, SourceReport, Wish, WishKind};
 pub use status::OdooStatus;

@@ -38,6 +38,7 @@ use crate::{
     domain::{OdooStatus, PlatformStatus},
     sources::Registry,
     store::{FormCount, Store, StoreError},
+    sync::Bell,
     telemetry::Metrics,
 };
 
@@ -58,6 +59,8 @@ pub struct AppState {
     pub platforms: watch::Receiver<Vec<PlatformStatus>>,
     /// How far back they are compared with Odoo.
     pub compared: Duration,
+    /// Rung when people in Odoo have decided something.
+    pub bell: Bell,
 }
 
 impl AppState {

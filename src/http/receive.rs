@@ -209,6 +209,9 @@ async fn accept_changes(app: &AppState, batch: ChangeBatch) -> Result<Answer, Ap
         let hint = "a copy of a database must not feed the daemon of the original: clear the address in its settings";
         return Err(ApiError::new(StatusCode::CONFLICT, "wrong_database", message, hint));
     }
+    if batch.wishes {
+        app.bell.wishes();
+    }
     let stored = app.store.accept_changes(batch.events).await?;
     app.metrics.changes("webhook", u64::try_from(stored.new).unwrap_or(u64::MAX));
     let body = json!({"status": "stored", "new": stored.new, "known": stored.known});

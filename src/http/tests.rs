@@ -74,6 +74,7 @@ async fn start_with(config: Server, max_queued_jobs: u64, tokens: Tokens) -> Run
         odoo_status,
         platforms: watch::channel(Vec::new()).1,
         compared: Duration::from_secs(86_400),
+        bell: crate::sync::Bell::default(),
     };
     let stop = CancellationToken::new();
     let config = Server { listen: "127.0.0.1:0".parse().expect("an address"), ..config };

@@ -51,7 +51,8 @@ impl Source for Odoo {
         let events = object.get("events").ok_or_else(|| missing("events"))?.items(MAX_EVENTS)?;
         // Event by event, so that an error says which one. Unknown fields are those of a newer addon.
         let events = events.iter().map(|node| Change::deserialize(node.value).map_err(|e| node.invalid(e.to_string())));
-        let batch = ChangeBatch { database: Some(database), events: events.collect::<Result<_, _>>()? };
+        let wishes = object.get("wishes").is_some_and(|node| *node.value == true);
+        let batch = ChangeBatch { database: Some(database), events: events.collect::<Result<_, _>>()?, wishes };
         Ok(Parsed { content: Content::Changes(batch), warnings: notes.into_list() })
     }
 
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn a_connection_test_is_a_batch_without_events() {
         let parsed = parse(&json!({"database": "d-1", "events": [], "addon": "2.0"})).expect("understood");
-        let batch = ChangeBatch { database: Some("d-1".to_owned()), events: Vec::new() };
+        let batch = ChangeBatch { database: Some("d-1".to_owned()), events: Vec::new(), wishes: false };
         assert_eq!(parsed, Parsed { content: Content::Changes(batch), warnings: Vec::new() });
     }
 

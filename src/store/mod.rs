@@ -17,6 +17,7 @@ mod jobs;
 mod meta;
 mod migrations;
 mod mirror;
+mod parked;
 mod place;
 mod platforms;
 mod queries;
@@ -50,6 +51,7 @@ pub use jobs::{
     PushOutcome,
 };
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
+pub use parked::{Decision, ParkedKey};
 pub use platforms::{FormCount, Listed};
 pub use replay::{Fate, Kept, KeptFilter};
 pub use retention::{Purged, Retention};

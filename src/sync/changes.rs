@@ -13,37 +13,46 @@ use crate::{
     clock::Clock,
     config,
     domain::{Model, RecordText},
-    odoo::{AddonBridge, Bridge, PlainBridge},
+    odoo::{AddonBridge, Bridge, Events, PlainBridge},
     store::Store,
 };
 
 /// Events per call.
 const EVENTS: u32 = 500;
 
-/// Fetches what changed; returns how many records or events were new to us.
-pub async fn poll(session: &Session, store: &Store, clock: &Clock, config: &config::Sync) -> Result<u64, SyncError> {
-    let new = match &session.bridge {
+/// What a look at Odoo brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Polled {
+    /// Records or events that were new to us.
+    pub new: u64,
+    /// Whether people have decided something that the daemon is to carry out.
+    pub wishes: bool,
+}
+
+/// Fetches what changed.
+pub async fn poll(session: &Session, store: &Store, clock: &Clock, config: &config::Sync) -> Result<Polled, SyncError> {
+    let polled = match &session.bridge {
         Bridge::Addon(addon) => events(addon, store).await?,
         Bridge::Plain(plain) => {
             let mut new = 0;
             for model in Model::MIRRORED {
                 new += by_write_date(plain, store, clock, config, model).await?;
             }
-            new
+            Polled { new, wishes: false }
         }
     };
-    if new > 0 {
-        info!(new, "changes fetched from Odoo");
+    if polled.new > 0 {
+        info!(new = polled.new, "changes fetched from Odoo");
     }
-    Ok(new)
+    Ok(polled)
 }
 
-async fn events(addon: &AddonBridge, store: &Store) -> Result<u64, SyncError> {
+async fn events(addon: &AddonBridge, store: &Store) -> Result<Polled, SyncError> {
     let mut new = 0;
     loop {
-        let events = addon.events(EVENTS).await?.events;
+        let Events { events, wishes, .. } = addon.events(EVENTS).await?;
         if events.is_empty() {
-            return Ok(new);
+            return Ok(Polled { new, wishes });
         }
         let full = events.len() >= EVENTS as usize;
         let ids: Vec<String> = events.iter().map(|event| event.id.clone()).collect();
@@ -51,7 +60,7 @@ async fn events(addon: &AddonBridge, store: &Store) -> Result<u64, SyncError> {
         // Stored, so it may be forgotten there.
         addon.ack(&ids).await?;
         if !full {
-            return Ok(new);
+            return Ok(Polled { new, wishes });
         }
     }
 }
@@ -101,7 +110,7 @@ fn parse_utc(text: &str) -> Option<DateTime<Utc>> {
     NaiveDateTime::parse_from_str(text, FORM).ok().map(|moment| moment.and_utc())
 }
 
-fn format_utc(moment: DateTime<Utc>) -> String {
+pub(super) fn format_utc(moment: DateTime<Utc>) -> String {
     moment.format(FORM).to_string()
 }
 

@@ -5,6 +5,7 @@
 //! - [`pull`]: whole models into the mirror, for the first time and as the slow sweep
 //! - [`changes`]: what changed since, by acknowledgement (with the addon) or by `write_date` (without)
 //! - [`schedule`]: when each of these runs
+//! - [`report`]: what Odoo is told of the daemon, and what people there decide about parked jobs
 
 pub mod backend;
 pub mod changes;
@@ -13,10 +14,13 @@ mod own;
 pub mod prepare;
 pub mod pull;
 pub mod push;
+pub mod report;
 pub mod schedule;
+mod standing;
 
 pub use backend::{Backend, Session};
 pub use governor::Governor;
+pub use report::{Bell, Reporter};
 
 use crate::{odoo::OdooError, store::StoreError};
 

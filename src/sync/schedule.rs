@@ -6,14 +6,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    Backend, Session, SyncError, changes,
+    Backend, Bell, Session, SyncError, changes,
     pull::{self, Progress, Pulled},
 };
 use crate::{
     clock::Clock,
     config,
     domain::Model,
-    store::{Retention, Store},
+    store::{Retention, Store, StoreError},
     telemetry::Metrics,
 };
 
@@ -32,6 +32,8 @@ pub struct Schedule {
     pub config: config::Sync,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Rung when people in Odoo have decided something.
+    pub bell: Bell,
     /// How a long pull shows its progress.
     pub progress: ProgressFor,
 }
@@ -64,8 +66,12 @@ impl Schedule {
 
     /// One pass: what changed, and the whole mirror where that is due or asked for.
     pub async fn pass(&self, session: &Session, full: bool) -> Result<(), SyncError> {
-        let changed = changes::poll(session, &self.store, &self.clock, &self.config).await?;
-        self.metrics.changes("polled", changed);
+        let polled = changes::poll(session, &self.store, &self.clock, &self.config).await?;
+        self.metrics.changes("polled", polled.new);
+        self.bell.polled(self.clock.now_ms());
+        if polled.wishes {
+            self.bell.wishes();
+        }
         for model in Model::MIRRORED {
             if full || self.is_sweep_due(model).await? {
                 let pulled = self.sweep(session, model).await?;
@@ -92,11 +98,15 @@ impl Schedule {
     }
 
     async fn is_sweep_due(&self, model: Model) -> Result<bool, SyncError> {
-        let last = self.store.meta_get(&swept_key(model)).await?.and_then(|text| text.parse::<i64>().ok());
-        let age = last.map(|last| self.clock.now_ms().saturating_sub(last));
+        let age = swept_at(&self.store, model).await?.map(|last| self.clock.now_ms().saturating_sub(last));
         // A clock that was set back must not stop the sweep.
         Ok(age.is_none_or(|age| age < 0 || age >= millis(self.config.sweep_interval)))
     }
+}
+
+/// When the mirror was last compared with Odoo as a whole (ms).
+pub(super) async fn swept_at(store: &Store, model: Model) -> Result<Option<i64>, StoreError> {
+    Ok(store.meta_get(&swept_key(model)).await?.and_then(|text| text.parse().ok()))
 }
 
 fn swept_key(model: Model) -> String {

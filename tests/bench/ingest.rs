@@ -186,6 +186,7 @@ pub async fn serve_without_store(path: &Path) {
         odoo_status: watch::channel(OdooStatus::default()).1,
         platforms: watch::channel(Vec::new()).1,
         compared: Duration::ZERO,
+        bell: g_assistant::sync::Bell::default(),
     };
     let (_, server) = http::serve(&config.server, state, CancellationToken::new()).expect("listening");
     server.await.expect("served");

@@ -14,6 +14,7 @@ mod check;
 mod commands;
 mod crash;
 mod duplicates;
+mod health;
 mod hostile;
 mod intake;
 mod linkedin;

@@ -3,3 +3,7 @@
 DELETE FROM ir_config_parameter
       WHERE key = 'g_assistant_connector.url';
 DELETE FROM g_assistant_secret;
+-- The daemon is the original's: a copy would warn that it is silent, and show what waits there.
+DELETE FROM mail_activity
+      WHERE res_model = 'g_assistant.connection';
+DELETE FROM g_assistant_connection;

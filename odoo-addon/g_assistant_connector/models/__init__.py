@@ -11,6 +11,9 @@ from . import g_assistant_message
 from . import g_assistant_applier
 from . import g_assistant_bridge
 from . import g_assistant_flag
+from . import g_assistant_connection
+from . import g_assistant_parked
+from . import ir_http
 from . import crm_lead
 from . import sale_order
 from . import sale_order_line

@@ -39,6 +39,7 @@ class Bridge(models.AbstractModel):
                 "neutralized": neutralized,
                 "time": fields.Datetime.to_string(fields.Datetime.now()),
                 "pending_events": self._count_pending(),
+                "reports": True,
                 "phonenumbers": importlib.util.find_spec("phonenumbers") is not None,
                 "fields": {model: list(mirror._shape(model).columns) for model in kinds.NOUNS},
             }
@@ -91,7 +92,13 @@ class Bridge(models.AbstractModel):
         limit = max(1, min(limit, MAX_PAGE))
         event_model._digest_for(limit)
         events = event_model._oldest_pending(limit)
-        return json.dumps({"events": events._payload(), "pending": self._count_pending()})
+        return json.dumps(
+            {
+                "events": events._payload(),
+                "pending": self._count_pending(),
+                "wishes": self.env["g_assistant.parked"].sudo()._has_wishes(),
+            }
+        )
 
     @api.model
     def ack(self, uuids, database=None):
@@ -106,6 +113,24 @@ class Bridge(models.AbstractModel):
         )
         events._mark_delivered()
         return json.dumps({"acked": len(events)})
+
+    @api.model
+    def report(self, report, database=None):
+        self._check_daemon()
+        wrong = self._wrong_database(database)
+        if wrong:
+            return wrong
+        return json.dumps(self.env["g_assistant.connection"].sudo()._report(json.loads(report)))
+
+    @api.model
+    def operations(self, daemon, jobs, database=None):
+        self._check_daemon()
+        wrong = self._wrong_database(database)
+        if wrong:
+            return wrong
+        jobs = json.loads(jobs)
+        self.env["g_assistant.parked"].sudo()._told_of(daemon, jobs)
+        return json.dumps({"kept": len(jobs)})
 
     @api.model
     def _wrong_database(self, database):

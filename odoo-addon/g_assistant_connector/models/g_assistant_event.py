@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import requests
 
-from odoo import api, fields, models
+from odoo import _, api, fields, models
+from odoo.exceptions import AccessError, UserError
 
 from .. import config, kinds, sender, signing
 
@@ -56,6 +57,7 @@ class Event(models.Model):
     attempts = fields.Integer(string="Failed Attempts", readonly=True)
     retry_at = fields.Datetime(string="Next Try", readonly=True)
     error = fields.Char(string="Last Error", readonly=True)
+    age = fields.Float(string="Waiting", compute="_compute_age")
 
     def init(self):
         self.env.cr.execute(
@@ -153,11 +155,40 @@ class Event(models.Model):
         undigested = self.env["g_assistant.capture"]._count()
         return self.search_count([("state", "=", "pending")]) + undigested
 
+    # ---- what people do --------------------------------------------------------
+
+    @api.depends("state", "timestamp")
+    def _compute_age(self):
+        now = fields.Datetime.now()
+        for event in self:
+            waits = event.state == "pending" and event.timestamp
+            event.age = (now - event.timestamp).total_seconds() / 3600 if waits else 0
+
+    def action_deliver_now(self):
+        """Try again at once. All that waits goes, since events leave in order."""
+        if not self.env.user.has_group("g_assistant_connector.group_admin"):
+            raise AccessError(_("Only a G-Assistant administrator may do this."))
+        if not config.url(self.env):
+            raise UserError(_("No daemon URL is set: the daemon fetches events itself."))
+        waiting = self.sudo().search([("state", "=", "pending"), ("retry_at", "!=", False)])
+        waiting.retry_at = False
+        sender.wake_after_commit(self.env)
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "message": _("What waits is being delivered now."),
+                "type": "info",
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
     # ---- delivering ------------------------------------------------------------
 
     @api.model
     def _cron_send(self):
         sender.wake(self.env.cr.dbname)
+        self.env["g_assistant.connection"]._cron_watch()
 
     @api.model
     def _oldest_pending(self, limit):
@@ -174,13 +205,14 @@ class Event(models.Model):
         if not secrets:
             return None
         batch = self._oldest_pending(BATCH_SIZE)
-        if not batch:
-            return None
-        retry_at = batch[0].retry_at
+        retry_at = batch and batch[0].retry_at
         if retry_at and retry_at > fields.Datetime.now():
             return (retry_at - fields.Datetime.now()).total_seconds()
+        wishes = self.env["g_assistant.parked"]._take_untold()
+        if not batch and not wishes:
+            return None
         try:
-            response = batch._post(secrets, TIMEOUT_SECONDS)
+            response = batch._post(secrets, TIMEOUT_SECONDS, wishes)
         except requests.RequestException as error:
             return batch._note_failure(type(error).__name__)
         if 200 <= response.status_code < 300:
@@ -205,6 +237,9 @@ class Event(models.Model):
     def _note_failure(self, reason, retry_after=None):
         """Nothing is dropped: the batch is tried again, by whichever process comes
         first after ``retry_at``."""
+        if not self:
+            # It only told of wishes, which the daemon finds by itself.
+            return None
         attempts = self[0].attempts + 1
         delay = BACKOFF[min(attempts, len(BACKOFF)) - 1] * random.uniform(0.9, 1.1)
         if retry_after and retry_after.isdigit():
@@ -220,11 +255,13 @@ class Event(models.Model):
         _logger.warning("%d events not accepted (%s), next try in %d s", len(self), reason, delay)
         return delay
 
-    def _post(self, secrets, timeout):
-        """POST these events, signed; also an empty batch, which tests the connection."""
-        body = json.dumps(
-            {"database": self._database_uuid(), "events": self._payload()}, ensure_ascii=False
-        ).encode()
+    def _post(self, secrets, timeout, wishes=False):
+        """POST these events, signed; also an empty batch, which tests the connection or
+        says that there are wishes."""
+        content = {"database": self._database_uuid(), "events": self._payload()}
+        if wishes:
+            content["wishes"] = True
+        body = json.dumps(content, ensure_ascii=False).encode()
         # The same events have the same id however often they are sent.
         fingerprint = hashlib.sha256(" ".join(self.mapped("uuid")).encode()).hexdigest()[:32]
         message_id = f"events_{fingerprint}" if self else f"test_{time.time_ns()}"

@@ -35,6 +35,18 @@ class ResConfigSettings(models.TransientModel):
         default=config.DEFAULT_OVERLAP_HOURS,
     )
 
+    g_assistant_silent_minutes = fields.Integer(
+        string="Silent After (Minutes)",
+        config_parameter=config.SILENT_MINUTES,
+        default=config.DEFAULT_SILENT_MINUTES,
+    )
+    g_assistant_alert_screen = fields.Boolean(string="On their screen")
+    g_assistant_alert_activity = fields.Boolean(string="By an activity")
+    g_assistant_alert_mail = fields.Boolean(string="By e-mail")
+    g_assistant_alert_user_ids = fields.Many2many(
+        "res.users", string="Who Is Told", domain=[("share", "=", False)]
+    )
+
     g_assistant_lead_created = fields.Boolean(string="Lead created")
     g_assistant_lead_updated = fields.Boolean(string="Lead updated")
     g_assistant_lead_won = fields.Boolean(string="Lead won")
@@ -52,6 +64,12 @@ class ResConfigSettings(models.TransientModel):
     g_assistant_secret_ids = fields.Many2many(
         "g_assistant.secret", string="Valid Secrets", compute="_compute_g_assistant_status"
     )
+    g_assistant_connection_ids = fields.Many2many(
+        "g_assistant.connection", string="Daemons", compute="_compute_g_assistant_status"
+    )
+    g_assistant_source_ids = fields.Many2many(
+        "g_assistant.connection.source", string="Sources", compute="_compute_g_assistant_status"
+    )
     g_assistant_pending = fields.Integer(
         string="Events Waiting", compute="_compute_g_assistant_status"
     )
@@ -66,11 +84,14 @@ class ResConfigSettings(models.TransientModel):
     def _compute_g_assistant_status(self):
         secrets = self.env["g_assistant.secret"]
         valid = secrets.search(secrets._valid_domain())
+        connections = self.env["g_assistant.connection"]._all()
         pending = self.env["g_assistant.event"]._count_pending()
         enrichment = "iap_enrich_done" in self.env["crm.lead"]._fields
         setting = self.env["ir.config_parameter"].sudo().get_param(IAP_SETTING, "auto")
         for settings in self:
             settings.g_assistant_secret_ids = valid
+            settings.g_assistant_connection_ids = connections
+            settings.g_assistant_source_ids = connections.source_ids
             settings.g_assistant_pending = pending
             settings.g_assistant_iap_warning = enrichment and setting == "auto"
             settings.g_assistant_phone_warning = not importlib.util.find_spec("phonenumbers")
@@ -78,15 +99,24 @@ class ResConfigSettings(models.TransientModel):
     @api.model
     def get_values(self):
         muted = config.muted(self.env)
+        ways = config.alert_ways(self.env)
+        users = self.env["res.users"].browse(config.alert_user_ids(self.env)).exists()
         return {
             **super().get_values(),
+            **{f"g_assistant_alert_{way}": way in ways for way in config.WAYS},
+            "g_assistant_alert_user_ids": users.ids,
             **{_field_of(kind): kind not in muted for kind in kinds.LABELS},
         }
 
     def set_values(self):
         result = super().set_values()
         muted = [kind for kind in kinds.LABELS if not self[_field_of(kind)]]
-        self.env["ir.config_parameter"].sudo().set_param(config.MUTED, ",".join(muted))
+        ways = [way for way in config.WAYS if self[f"g_assistant_alert_{way}"]] or ["none"]
+        users = map(str, self.g_assistant_alert_user_ids.ids)
+        params = self.env["ir.config_parameter"].sudo()
+        params.set_param(config.MUTED, ",".join(muted))
+        params.set_param(config.ALERT_WAYS, ",".join(ways))
+        params.set_param(config.ALERT_USERS, ",".join(users))
         # What failed with the old settings is tried again with the new ones at once.
         events = self.env["g_assistant.event"].sudo()
         events.search([("retry_at", "!=", False)]).retry_at = False

@@ -33,22 +33,12 @@ const openSettings = () => click(".settings_tab .tab[data-key=g_assistant_connec
 """
 
 
-@tagged("post_install", "-at_install")
-class TestBrowser(HttpCase, SenderCase):
+class BrowserCase(HttpCase):
     """What people see and click, in a real browser.
 
     Odoo skips these tests where there is no Chromium, and fails them at any error
     on the browser's console.
     """
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.admin = new_test_user(
-            cls.env,
-            "g-assistant-browser",
-            groups="base.group_system,sales_team.group_sale_manager",
-        )
 
     def run_steps(self, url, steps, login="g-assistant-browser"):
         # `void`: the driver must not wait for the result, as a step may leave the page.
@@ -62,6 +52,18 @@ class TestBrowser(HttpCase, SenderCase):
 
     def menu(self, xmlid):
         return f"/web#menu_id={self.env.ref(xmlid).id}"
+
+
+@tagged("post_install", "-at_install")
+class TestBrowser(BrowserCase, SenderCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.admin = new_test_user(
+            cls.env,
+            "g-assistant-browser",
+            groups="base.group_system,sales_team.group_sale_manager",
+        )
 
     def test_administrator(self):
         params = self.env["ir.config_parameter"]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{BridgeInfo, DatabaseState, Events, fields_of_all, missing_of};
 use crate::{
-    domain::{Model, OpResult, Page},
+    domain::{JobReport, Model, OpResult, Page, Report, ReportAnswer},
     odoo::{Applied, Call, Client, FieldMap, OdooError, ReadyOperation, client::unexpected, transport},
 };
 
@@ -26,6 +26,7 @@ pub struct AddonBridge {
     /// The database of the first answer: operations are for no other.
     database: Option<String>,
     pub(super) fields: HashMap<Model, FieldMap>,
+    reports: bool,
 }
 
 /// Whether the addon answers.
@@ -44,6 +45,9 @@ struct Hello {
     neutralized: bool,
     pending_events: u64,
     phonenumbers: bool,
+    /// Older addons take no reports.
+    #[serde(default)]
+    reports: bool,
     fields: HashMap<Model, Vec<String>>,
 }
 
@@ -76,6 +80,7 @@ impl AddonBridge {
             return Err(OdooError::Refused { kind: "Protocol".to_owned(), message });
         }
         let fields = fields_of_all(&client).await?;
+        let reports = hello.reports;
         let info = BridgeInfo {
             addon: Some(hello.addon),
             pending_events: Some(hello.pending_events),
@@ -83,7 +88,7 @@ impl AddonBridge {
             fields: hello.fields,
             missing: missing_of(&fields),
         };
-        Ok(Found::Addon(Box::new(Self { client, info, database: hello.database, fields })))
+        Ok(Found::Addon(Box::new(Self { client, info, database: hello.database, fields, reports })))
     }
 
     pub(super) async fn apply(&self, operations: &[ReadyOperation]) -> Result<Vec<Applied>, OdooError> {
@@ -131,6 +136,28 @@ impl AddonBridge {
         }
         let acked: Acked = self.answer_of_ours(bridge_call("ack").arg("uuids", ids)).await?;
         Ok(acked.acked)
+    }
+
+    /// Whether this addon wants to know how the daemon is.
+    pub fn takes_reports(&self) -> bool {
+        self.reports
+    }
+
+    /// Tells how the daemon is; returns what people want of it.
+    pub async fn report(&self, report: &Report) -> Result<ReportAnswer, OdooError> {
+        self.answer_of_ours(bridge_call("report").arg("report", json!(report).to_string())).await
+    }
+
+    /// Tells how jobs stand.
+    pub async fn operations(&self, daemon: &str, jobs: &[JobReport]) -> Result<(), OdooError> {
+        #[derive(Deserialize)]
+        struct Kept {
+            #[serde(rename = "kept")]
+            _kept: u64,
+        }
+        let call = bridge_call("operations").arg("daemon", daemon).arg("jobs", json!(jobs).to_string());
+        self.answer_of_ours::<Kept>(call).await?;
+        Ok(())
     }
 
     /// Calls for nothing but the database that this bridge was opened to.
@@ -302,6 +329,7 @@ mod tests {
         let Bridge::Addon(bridge) = open(&server, AddonChoice::Auto).await.expect("a bridge") else {
             panic!("the addon was not found");
         };
+        assert!(!bridge.takes_reports(), "an addon that does not say so is older");
         let page = bridge.pull(Model::Lead, 0, 10).await.expect("a page");
         assert_eq!((page.records[0].id, page.names["crm.stage"][&1].as_str(), page.total), (1, "New", Some(1)));
         assert_eq!(bridge.ack(&["a".to_owned(), "b".to_owned()]).await, Ok(2));
@@ -312,7 +340,7 @@ mod tests {
     #[tokio::test]
     async fn events_are_those_of_its_own_database() {
         let server = server(hello(1)).await;
-        for method in ["events", "ack", "apply"] {
+        for method in ["events", "ack", "apply", "report", "operations"] {
             answer_with(&server, method, json!({"wrong_database": "d-2", "neutralized": false})).await;
         }
         let Bridge::Addon(bridge) = open(&server, AddonChoice::Auto).await.expect("a bridge") else {
@@ -321,6 +349,8 @@ mod tests {
         let refused = OdooError::WrongDatabase { found: "d-2".to_owned() };
         assert_eq!(bridge.events(10).await, Err(refused.clone()));
         assert_eq!(bridge.ack(&["a".to_owned()]).await, Err(refused.clone()));
+        assert_eq!(bridge.report(&Report::default()).await, Err(refused.clone()));
+        assert_eq!(bridge.operations("d", &[]).await, Err(refused.clone()));
         let requests = server.received_requests().await.expect("recorded");
         let sent: Value = requests.last().expect("a request").body_json().expect("JSON");
         assert_eq!(sent["database"], "u-u-i-d");

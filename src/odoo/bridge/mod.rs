@@ -52,6 +52,9 @@ pub struct Events {
     pub events: Vec<Change>,
     /// How many are undelivered, these included.
     pub pending: u64,
+    /// Whether people have decided something that the daemon is to carry out.
+    #[serde(default)]
+    pub wishes: bool,
 }
 
 /// The way to Odoo.
