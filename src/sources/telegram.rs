@@ -25,8 +25,7 @@ use crate::{
 
 const TOKEN: &str = "x-telegram-bot-api-secret-token";
 /// Where messages are in an update, and whether they are corrected ones.
-const MESSAGES: [(&str, bool); 4] =
-    [("/message", false), ("/edited_message", true), ("/business_message", false), ("/edited_business_message", true)];
+const MESSAGES: [(&str, bool); 2] = [("/message", false), ("/edited_message", true)];
 /// Files, with the kind that each is shown as.
 const FILES: [(&str, &str); 7] = [
     ("/voice", "audio"),
@@ -388,6 +387,8 @@ mod tests {
             (json!({"message": message(json!({"from": null}))}), "sender"),
             (json!({"message": message(json!({"message_id": null}))}), "number"),
             (json!({"my_chat_member": {}}), "no message"),
+            // Of a business account's own chats, whose messages are numbered apart.
+            (json!({"business_message": message(json!({"text": "x"}))}), "no message"),
             (json!({}), "no message"),
         ] {
             let (drafts, warnings) = read(&update);
