@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::Failure;
 use crate::{
     app::open_intake,
-    config::Config,
+    config::{Away, Config, Salesperson},
     domain::{Draft, FieldValue, LeadDraft},
-    intake::{Examined, Intake, IntakeContext, NewPush},
+    intake::{Examined, Intake, IntakeContext, NewPush, Route},
     sources::{API, Content, Source, Tokens, open_all},
 };
 
@@ -133,11 +133,7 @@ impl Explained {
         }
         let route = &examined.route;
         println!("route {}", route.rule.as_deref().unwrap_or("no rule fits, and there is no default"));
-        for (field, value) in
-            said(&json!(route)).as_object().into_iter().flatten().filter(|(field, _)| *field != "rule")
-        {
-            println!("  {field}: {}", shown(value));
-        }
+        route_lines(route).into_iter().for_each(|line| println!("  {line}"));
         println!("operation {}", push.summary);
         for (field, value) in &push.operation.values {
             let once = if push.operation.create_only.contains(field) { " (new leads only)" } else { "" };
@@ -147,6 +143,35 @@ impl Explained {
             println!("{held}; see `g-assistant outbox list --state parked`");
         }
     }
+}
+
+/// Where a lead goes, as far as it is known before Odoo is asked.
+fn route_lines(route: &Route) -> Vec<String> {
+    let person = |person: &Salesperson| {
+        let limit = person.limit.map(|limit| format!("limit {limit}"));
+        let weight = (person.weight > 1).then(|| format!("weight {}", person.weight));
+        let said: Vec<_> = limit.into_iter().chain(weight).collect();
+        if said.is_empty() { person.login.clone() } else { format!("{} ({})", person.login, said.join(", ")) }
+    };
+    let away = |away: &Away| format!("{} until {}", away.login, away.until);
+    let people = |people: &[Salesperson]| people.iter().map(person).collect::<Vec<_>>().join(", ");
+    let lines = [
+        ("team", route.team.clone().unwrap_or_default()),
+        ("among", people(&route.among)),
+        ("otherwise", people(&route.otherwise)),
+        ("away", route.away.iter().map(away).collect::<Vec<_>>().join(", ")),
+        ("tags", route.tags.join(", ")),
+        ("priority", route.priority.map(|priority| priority.to_string()).unwrap_or_default()),
+    ];
+    let mut lines: Vec<String> =
+        lines.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {text}")).collect();
+    if !(route.among.is_empty() && route.otherwise.is_empty()) {
+        let first = if route.sticky { "whoever has had this person's lead, else " } else { "" };
+        lines.push(format!(
+            "salesperson: {first}in turn, by open leads and time off; Odoo knows when it makes the lead"
+        ));
+    }
+    lines
 }
 
 /// An object without what is empty.

@@ -40,7 +40,9 @@ pub use self::{
     odoo::{AddonChoice, Odoo, TransportChoice},
     problem::{Problem, Problems},
     reader::Reader,
-    routing::{Answer as RoutingAnswer, Hours, Routing, Rule as RoutingRule, Target as RoutingTarget},
+    routing::{
+        Answer as RoutingAnswer, Away, Hours, Routing, Rule as RoutingRule, Salesperson, Target as RoutingTarget,
+    },
     scoring::Scoring,
     server::Server,
     store::Store,

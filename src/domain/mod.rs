@@ -5,6 +5,7 @@ mod draft;
 mod flag;
 mod model;
 mod operation;
+mod owner;
 mod person;
 mod platform;
 mod record;
@@ -15,6 +16,7 @@ pub use draft::{Consent, Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderStat
 pub use flag::Flag;
 pub use model::Model;
 pub use operation::{Action, FieldValue, Lookup, OWN_FIELDS, OpError, OpResult, OpStatus, Operation};
+pub use owner::{Owner, Seller};
 pub use person::{Candidate, LeadState, Person};
 pub use platform::{PlatformState, PlatformStatus};
 pub use record::{Names, Page, Record, RecordText, relation_of};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Candidate, Model, PartnerDraft, Person};
+use super::{Candidate, Model, Owner, PartnerDraft, Person};
 
 /// What to do with the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,9 @@ pub struct Operation {
     /// Who a lead is about: somebody with a lead in Odoo already gets no second one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<Person>,
+    /// Among whom a new lead's salesperson is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
 }
 
 /// How an operation ended in Odoo.

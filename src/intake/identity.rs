@@ -58,6 +58,7 @@ impl Identity {
                 create_only: Vec::new(),
                 silent: ctx.silent,
                 person: None,
+                owner: None,
             },
         }
     }

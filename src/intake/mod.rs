@@ -105,6 +105,9 @@ impl Intake {
                     let examined = self.examine(source_id, identity.reference(), lead, ctx.received_at);
                     let mut push = push(&identity, &examined, ctx);
                     let lead = &examined.normalised.lead;
+                    // A lead that names its team or salesperson has an owner.
+                    let named = lead.team.is_some() || lead.salesperson.is_some();
+                    push.operation.owner = examined.route.owner().filter(|_| !named);
                     push.operation.person = self.settings.duplicates.enabled.then(|| person(lead, country));
                     pushes.push(push);
                 }

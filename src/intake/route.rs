@@ -1,8 +1,13 @@
 //! Who gets a lead: the first rule that fits, else the default.
 //!
-//! Several salespeople share the leads by the lead's reference: each has its own mixture of it, and the highest takes
-//! the lead. That needs no memory, so the same lead goes to the same person after a restart, on another machine and
-//! whenever its job is run again; and if one of them leaves, only their leads go to others.
+//! Pure, and so it says among whom the salesperson is chosen, not who it is: turns, open leads, time off and who had
+//! the person's earlier lead are known to Odoo alone, where the lead is created ([`Owner`]).
+//!
+//! The order of those who share is by the lead's reference: each has their own mixture of it. It decides where nothing
+//! else does, and without the addon it is all there is: the same lead goes to the same person after a restart, on another
+//! machine and whenever its job is run again.
+
+use std::cmp::Reverse;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,8 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::normalise;
 use crate::{
-    config::{Routing, RoutingRule},
-    domain::LeadDraft,
+    config::{Away, Routing, RoutingRule, RoutingTarget, Salesperson},
+    domain::{LeadDraft, Owner, Seller},
 };
 
 /// Where a lead goes, and why.
@@ -21,10 +26,14 @@ pub struct Route {
     pub rule: Option<String>,
     /// The team's name.
     pub team: Option<String>,
-    /// The salesperson's login.
-    pub salesperson: Option<String>,
-    /// Those among whom the salesperson was chosen.
-    pub among: Vec<String>,
+    /// Whoever has had the person's lead gets this one too.
+    pub sticky: bool,
+    /// Those who take turns, and are not away.
+    pub among: Vec<Salesperson>,
+    /// For when none of them can.
+    pub otherwise: Vec<Salesperson>,
+    /// Who is away.
+    pub away: Vec<Away>,
     /// Further tags.
     pub tags: Vec<String>,
     /// 0 to 3.
@@ -47,21 +56,61 @@ pub(super) struct Subject<'a> {
 
 /// The route of a lead.
 pub(super) fn route(subject: &Subject<'_>, routing: &Routing) -> Route {
+    if routing.rules.is_empty() && routing.default == RoutingTarget::default() {
+        return Route::default();
+    }
     let found = routing.rules.iter().enumerate().find(|(_, rule)| fits(rule, subject, routing));
     let (rule, target) = match found {
-        Some((position, rule)) if rule.name.is_empty() => (Some(format!("rule {}", position + 1)), &rule.target),
-        Some((_, rule)) => (Some(rule.name.clone()), &rule.target),
-        None if routing.default == Default::default() => return Route::default(),
-        None => (Some("default".to_owned()), &routing.default),
+        Some((position, rule)) if rule.name.is_empty() => (format!("rule {}", position + 1), &rule.target),
+        Some((_, rule)) => (rule.name.clone(), &rule.target),
+        None => ("default".to_owned(), &routing.default),
     };
+    let day = routing.hours.day(subject.received_at);
+    let away: Vec<Away> = routing.away.iter().filter(|away| (away.from..=away.until).contains(&day)).cloned().collect();
+    let there = |people: &[Salesperson]| in_order(people, &away, subject.reference);
+    // Nobody is asked to stand in where a team is to share its leads itself.
+    let team_owns = target.salespeople.is_empty() && target.team.is_some();
     Route {
-        rule,
+        rule: Some(rule),
         team: target.team.clone(),
-        salesperson: chosen(&target.salespeople, subject.reference).cloned(),
-        among: target.salespeople.clone(),
+        sticky: routing.sticky,
+        among: there(&target.salespeople),
+        otherwise: if team_owns { Vec::new() } else { there(&routing.default.salespeople) },
+        away,
         tags: target.tags.clone(),
         priority: target.priority,
     }
+}
+
+impl Route {
+    /// What Odoo is to decide, if there is anything.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        let sellers = |people: &[Salesperson]| {
+            let seller = |person: &Salesperson| Seller {
+                login: person.login.clone(),
+                limit: person.limit,
+                weight: person.weight,
+            };
+            people.iter().map(seller).collect()
+        };
+        Some(Owner {
+            rule: self.rule.clone()?,
+            sticky: self.sticky,
+            among: sellers(&self.among),
+            otherwise: sellers(&self.otherwise),
+            away: self.away.iter().map(|away| away.login.clone()).collect(),
+        })
+    }
+}
+
+/// Those who are there, in the order in which this lead is offered to them where nothing else decides.
+fn in_order(people: &[Salesperson], away: &[Away], reference: &str) -> Vec<Salesperson> {
+    let is_there = |person: &&Salesperson| !away.iter().any(|away| away.login.eq_ignore_ascii_case(&person.login));
+    let mut there: Vec<_> = people.iter().filter(is_there).cloned().collect();
+    there.sort_by_cached_key(|person| {
+        Reverse(Sha256::new().chain_update(&person.login).chain_update([0]).chain_update(reference).finalize())
+    });
+    there
 }
 
 fn fits(rule: &RoutingRule, subject: &Subject<'_>, routing: &Routing) -> bool {
@@ -100,12 +149,6 @@ fn same(wanted: &str, value: &str) -> bool {
     }
 }
 
-fn chosen<'a>(people: &'a [String], reference: &str) -> Option<&'a String> {
-    people
-        .iter()
-        .max_by_key(|person| Sha256::new().chain_update(person).chain_update([0]).chain_update(reference).finalize())
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -113,7 +156,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::{RoutingAnswer, RoutingTarget};
+    use crate::config::RoutingAnswer;
 
     fn to(team: &str) -> RoutingTarget {
         RoutingTarget { team: Some(team.to_owned()), ..RoutingTarget::default() }
@@ -204,21 +247,69 @@ mod tests {
         assert_eq!(route_of(json!({}), Vec::new()).rule.as_deref(), Some("default"));
     }
 
+    fn person(login: &str) -> Salesperson {
+        Salesperson { login: login.to_owned(), limit: None, weight: 1 }
+    }
+
+    fn routed(routing: &Routing, reference: &str, received_at: &str) -> Route {
+        let lead = LeadDraft::default();
+        let received_at = received_at.parse().expect("a time");
+        route(&Subject { lead: &lead, source_id: "web", reference, score: 0, received_at }, routing)
+    }
+
+    fn logins(people: &[Salesperson]) -> Vec<&str> {
+        people.iter().map(|person| person.login.as_str()).collect()
+    }
+
     #[test]
-    fn salespeople_share_evenly_and_for_good() {
-        let people = names(&["a@x.sa", "b@x.sa", "c@x.sa", "d@x.sa"]);
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    fn everybody_comes_first_equally_often_and_for_good() {
+        let people: Vec<_> = ["a@x.sa", "b@x.sa", "c@x.sa", "d@x.sa"].map(person).into();
+        let fewer: Vec<_> = ["d@x.sa", "b@x.sa", "a@x.sa"].map(person).into();
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for number in 0..4000 {
             let reference = format!("web:{number}");
-            let person = chosen(&people, &reference).expect("somebody");
-            *counts.entry(person).or_default() += 1;
+            let order = in_order(&people, &[], &reference);
+            *counts.entry(order[0].login.clone()).or_default() += 1;
             // Whoever stays keeps what they have.
-            let fewer = names(&["d@x.sa", "b@x.sa", "a@x.sa"]);
-            if person != "c@x.sa" {
-                assert_eq!(chosen(&fewer, &reference), Some(person));
-            }
+            let stays: Vec<_> = logins(&order).into_iter().filter(|login| *login != "c@x.sa").collect();
+            assert_eq!(logins(&in_order(&fewer, &[], &reference)), stays);
         }
         assert!(counts.len() == 4 && counts.values().all(|count| (900..1100).contains(count)), "{counts:?}");
-        assert_eq!(chosen(&[], "web:1"), None);
+    }
+
+    #[test]
+    fn who_is_away_is_left_out_on_the_days_of_the_place() {
+        let date = |text: &str| text.parse().expect("a date");
+        let routing = Routing {
+            away: vec![Away { login: "Sara@x.sa".to_owned(), from: date("2026-12-01"), until: date("2026-12-02") }],
+            default: RoutingTarget { salespeople: vec![person("sara@x.sa"), person("omar@x.sa")], ..to("T") },
+            ..Routing::default()
+        };
+        for (time, there) in [
+            // Midnight in Riyadh is at 21:00 UTC.
+            ("2026-11-30T20:59:59Z", 2),
+            ("2026-11-30T21:00:00Z", 1),
+            ("2026-12-02T20:59:59Z", 1),
+            ("2026-12-02T21:00:00Z", 2),
+        ] {
+            let route = routed(&routing, "web:1", time);
+            assert_eq!((route.among.len(), route.away.len()), (there, 2 - there), "{time}");
+        }
+    }
+
+    #[test]
+    fn the_default_stands_in_but_not_for_a_team() {
+        let rule = |target| vec![RoutingRule { target, ..RoutingRule::default() }];
+        let of = |target| {
+            let default = RoutingTarget { salespeople: vec![person("rest@x.sa")], ..RoutingTarget::default() };
+            let routing = Routing { rules: rule(target), default, ..Routing::default() };
+            routed(&routing, "web:1", "2026-11-22T09:00:00Z").owner().expect("an owner")
+        };
+        let people = RoutingTarget { salespeople: vec![person("sara@x.sa")], ..to("T") };
+        assert_eq!((of(people.clone()).among.len(), of(people).otherwise.len()), (1, 1));
+        assert_eq!((of(to("T")).among.len(), of(to("T")).otherwise.len()), (0, 0), "the team's own");
+        let tags = RoutingTarget { tags: names(&["x"]), ..RoutingTarget::default() };
+        assert_eq!((of(tags.clone()).among.len(), of(tags).otherwise.len()), (0, 1));
+        assert_eq!(Route::default().owner(), None);
     }
 }

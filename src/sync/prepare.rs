@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    domain::{Action, FieldValue, Lookup, Model, Operation, PartnerDraft, Person},
+    domain::{Action, FieldValue, Lookup, Model, Operation, Owner, PartnerDraft, Person, Seller},
     intake::duplicates,
-    odoo::{Matching, ReadyOperation, Resolved, xmlid_for},
+    odoo::{Matching, ReadyOperation, ReadyOwner, ReadySeller, Resolved, xmlid_for},
 };
 
 /// What must be asked before a batch can be sent.
@@ -34,7 +34,11 @@ pub struct Answers {
 /// Collects what must be asked about `operations`.
 pub fn questions<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Questions {
     let mut questions = Questions::default();
-    operations.into_iter().flat_map(|operation| operation.values.values()).for_each(|value| ask(value, &mut questions));
+    for operation in operations {
+        operation.values.values().for_each(|value| ask(value, &mut questions));
+        let logins = operation.owner.iter().flat_map(Owner::logins);
+        questions.lookups.extend(logins.cloned().map(Lookup::Salesperson));
+    }
     questions
 }
 
@@ -151,10 +155,32 @@ impl<'a> Preparer<'a> {
             create_only: operation.create_only.clone(),
             silent: operation.silent,
             matching: operation.person.clone().map(matching),
+            owner: operation.owner.as_ref().map(|owner| self.owner(owner)),
             id: None,
             bound_id: known.bound_id,
         };
         Ok(Prepared { customer, operation })
+    }
+
+    /// Whoever is not an active user cannot be given anything; there are others.
+    fn owner(&self, owner: &Owner) -> ReadyOwner {
+        let user = |login: &String| self.id(&Lookup::Salesperson(login.clone())).ok();
+        let sellers = |sellers: &[Seller]| {
+            let ready = |seller: &Seller| {
+                Some(ReadySeller { id: user(&seller.login)?, limit: seller.limit, weight: seller.weight })
+            };
+            sellers.iter().filter_map(ready).collect()
+        };
+        let mut unknown: Vec<String> = owner.logins().filter(|login| user(login).is_none()).cloned().collect();
+        unknown.dedup();
+        ReadyOwner {
+            rule: owner.rule.clone(),
+            sticky: owner.sticky,
+            among: sellers(&owner.among),
+            otherwise: sellers(&owner.otherwise),
+            away: owner.away.iter().filter_map(user).collect(),
+            unknown,
+        }
     }
 
     fn is_unneeded(&self, lookup: &Lookup) -> bool {
@@ -212,6 +238,7 @@ impl<'a> Preparer<'a> {
             create_only: Vec::new(),
             silent: true,
             matching: None,
+            owner: None,
             id: None,
             bound_id: None,
         };
@@ -294,6 +321,7 @@ mod tests {
             create_only: Vec::new(),
             silent: false,
             person: None,
+            owner: None,
         }
     }
 

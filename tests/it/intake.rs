@@ -120,3 +120,87 @@ async fn explain_prints_every_step() {
     // Nothing was sent anywhere.
     assert_eq!(database.count("select count(*) from crm_lead"), 0);
 }
+
+/// Three salespeople: one with a limit of two, one away today.
+async fn with_salespeople(server: &Server, database: &Database) -> Daemon {
+    let admin = database.admin(server).await;
+    for login in ["sara", "omar", "huda"] {
+        admin.create("res.users", json!({"name": login, "login": login})).await;
+    }
+    let daemon = Daemon::configure(server, database, "");
+    let sections = "[intake]\ncountry = \"SA\"\n\n[routing]\n\
+                    away = [{ login = \"huda\", from = \"2020-01-01\", until = \"2099-12-31\" }]\n\
+                    rules = [{ name = \"All\", salespeople = [{ login = \"sara\", limit = 2 }, \"omar\", \"huda\"] }]\n\
+                    default = { salespeople = [\"admin\"] }\n\n[store]\n";
+    daemon.edit("[store]\n", sections);
+    daemon
+}
+
+fn owner_of(database: &Database, email: &str) -> String {
+    let sql = format!(
+        "select u.login from crm_lead l left join res_users u on u.id = l.user_id where l.email_from = '{email}' \
+         order by l.id desc limit 1"
+    );
+    database.sql(&sql).trim().to_owned()
+}
+
+fn people(first: usize, last: usize) -> Value {
+    let lead = |n| json!({"external_id": format!("p{n}"), "contact_name": format!("Person {n}"), "email": format!("p{n}@x.sa")});
+    json!({"leads": (first..=last).map(lead).collect::<Vec<_>>()})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leads_are_given_in_turn_and_who_is_known_stays_with_their_salesperson() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let mut daemon = with_salespeople(server, &database).await;
+    daemon.start_connected().await;
+    daemon.send("m1", &people(1, 3)).await;
+    daemon.drained().await;
+    daemon.send("m2", &people(4, 6)).await;
+    daemon.drained().await;
+    let owners: Vec<String> = (1..=6).map(|n| owner_of(&database, &format!("p{n}@x.sa"))).collect();
+    let of = |login: &str| owners.iter().filter(|owner| *owner == login).count();
+    assert_eq!((of("sara"), of("omar"), of("huda")), (2, 4, 0), "in turn up to the limit: {owners:?}");
+    assert!(owners[..4].windows(2).all(|pair| pair[0] != pair[1]), "{owners:?}");
+    let admin = database.admin(server).await;
+    let last = admin.search("crm.lead", json!([["email_from", "=", "p6@x.sa"]])).await[0];
+    let lead = admin.read("crm.lead", last, &["g_assistant_owner_reason", "g_assistant_route"]).await;
+    assert_eq!(lead["g_assistant_route"], "All");
+    assert_eq!(lead["g_assistant_owner_reason"], "Next of 1 in turn. Away: huda. At the limit: sara");
+
+    // A customer's next lead goes to whoever sold to them, whatever the limit.
+    let first = owners.iter().position(|owner| owner == "sara").expect("sara has one") + 1;
+    let email = format!("p{first}@x.sa");
+    let won = admin.search("crm.lead", json!([["email_from", "=", email]])).await[0];
+    admin.act("crm.lead", "action_set_won", won).await;
+    let sara = database.count("select id from res_users where login = 'sara'");
+    database.sql(&format!("update crm_lead set user_id = {sara} where email_from like 'p%'"));
+    let again = json!({"lead": {"external_id": "again", "contact_name": format!("Person {first}"), "email": email}});
+    daemon.send("m3", &again).await;
+    daemon.drained().await;
+    assert_eq!(database.count(&format!("select count(*) from crm_lead where email_from = '{email}'")), 2);
+    assert_eq!(owner_of(&database, &email), "sara");
+    let newest = admin.search("crm.lead", json!([["email_from", "=", email]])).await;
+    let newest = newest.into_iter().max().expect("two leads");
+    let lead = admin.read("crm.lead", newest, &["g_assistant_owner_reason"]).await;
+    assert_eq!(lead["g_assistant_owner_reason"], "Has the person's earlier lead");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_addon_limits_and_absences_hold_too() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Plain);
+    let mut daemon = with_salespeople(server, &database).await;
+    daemon.start_connected().await;
+    daemon.send("m1", &people(1, 12)).await;
+    daemon.drained().await;
+    let owners: Vec<String> = (1..=12).map(|n| owner_of(&database, &format!("p{n}@x.sa"))).collect();
+    let of = |login: &str| owners.iter().filter(|owner| *owner == login).count();
+    assert_eq!((of("sara"), of("omar"), of("huda")), (2, 10, 0), "{owners:?}");
+    let first = owners.iter().position(|owner| owner == "sara").expect("sara has one") + 1;
+    let email = format!("p{first}@x.sa");
+    daemon.send("m2", &json!({"lead": {"external_id": "again", "name": "Again", "email": email}})).await;
+    daemon.drained().await;
+    assert_eq!(owner_of(&database, &email), "sara", "who had the person keeps them");
+}

@@ -6,6 +6,7 @@ from . import g_assistant_captured
 from . import g_assistant_operation
 from . import g_assistant_binding
 from . import g_assistant_duplicates
+from . import g_assistant_owner
 from . import g_assistant_applier
 from . import g_assistant_bridge
 from . import g_assistant_flag

@@ -53,6 +53,9 @@ class Operation:
         self.create_only = set(raw.get("create_only") or ())
         self.silent = bool(raw.get("silent"))
         self.match = raw.get("match")
+        self.owner = raw.get("owner")
+        # Whose turn it was, if it was anybody's.
+        self.turn = None
         # The person was known: the record is another's, and this is added to it.
         self.attached = False
         self.result = None
@@ -177,6 +180,7 @@ class Applier(models.AbstractModel):
             if operation.xmlid is not None and not _is_name(operation.xmlid):
                 raise Unfit("an 'xmlid' has 1 to 255 printable characters")
             self.env["g_assistant.duplicates"]._check_form(operation.match)
+            self.env["g_assistant.owner"]._check_form(operation.owner)
         except Unfit as error:
             operation.refuse(error)
 
@@ -359,6 +363,9 @@ class Applier(models.AbstractModel):
                 prepared[operation] = self._create_values(operation, bound)
             except (Unfit, UserError) as error:
                 operation.refuse(error)
+        self.env["g_assistant.owner"]._choose(prepared)
+        for operation, create_values in prepared.items():
+            self._add_defaults(operation.model, create_values)
 
         def create(some):
             model = self.env[some[0].model].with_context(**some[0].context)
@@ -382,17 +389,16 @@ class Applier(models.AbstractModel):
                 text = whole[:-1] + "," + text[1:] if rest else whole
             bound[operation.model, operation.ref] = Bound(record.id, text, changed=True)
             operation.finish("created", record.id)
+        self.env["g_assistant.owner"]._note(created)
         self.env["g_assistant.duplicates"]._note_created(created)
 
     @api.model
     def _create_values(self, operation, bound):
         model = self.env[operation.model]
-        create_values = {
+        return {
             name: values.to_orm(model, name, value)
             for name, value in self._parse(operation, bound).items()
         }
-        self._add_defaults(operation.model, create_values)
-        return create_values
 
     @api.model
     def _add_defaults(self, model_name, create_values):
@@ -457,6 +463,7 @@ class Applier(models.AbstractModel):
                 self.env["g_assistant.duplicates"]._reopen(record)
             done, kept, agreed = self._update(operation, record, binding, parsed)
         if operation.attached:
+            self.env["g_assistant.owner"]._adopt(operation, record)
             self.env["g_assistant.duplicates"]._note_attached(operation, record, parsed)
             done = True
         if done:

@@ -11,3 +11,4 @@ from . import test_pull
 from . import test_sender
 from . import test_settings
 from . import test_duplicates
+from . import test_owner

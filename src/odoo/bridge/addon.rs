@@ -273,6 +273,7 @@ mod tests {
             create_only: Vec::new(),
             silent: true,
             matching: None,
+            owner: None,
             bound_id: Some(9),
         };
         let bridge = open(&server, AddonChoice::Auto).await.expect("a bridge");

@@ -9,6 +9,7 @@
 //! - What Odoo refuses is a result; an error is never the fault of one operation.
 
 mod create;
+mod owner;
 mod read;
 mod state;
 mod update;
@@ -42,6 +43,8 @@ pub struct PlainBridge {
     company: Option<i64>,
     /// Whether the user may look up external ids. Found out by trying.
     sees_external_ids: AtomicBool,
+    /// How many leads salespeople with a limit have open.
+    open: tokio::sync::Mutex<HashMap<i64, owner::Open>>,
 }
 
 /// A batch on its way through the rounds.
@@ -75,7 +78,8 @@ impl PlainBridge {
                 info.fields.insert(model, fields.readable.clone());
             }
         }
-        Ok(Self { client, info, fields, company, sees_external_ids: AtomicBool::new(true) })
+        let (sees_external_ids, open) = (AtomicBool::new(true), tokio::sync::Mutex::default());
+        Ok(Self { client, info, fields, company, sees_external_ids, open })
     }
 
     pub(super) async fn guard(&self) -> Result<DatabaseState, OdooError> {

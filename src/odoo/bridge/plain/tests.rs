@@ -32,6 +32,7 @@ fn operation(model: Model, action: Action, reference: &str, values: Value) -> Re
         create_only: Vec::new(),
         silent: false,
         matching: None,
+        owner: None,
         bound_id: None,
     }
 }
