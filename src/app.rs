@@ -25,7 +25,7 @@ use crate::{
         schedule::{self, ProgressFor, Schedule},
     },
     telemetry::Metrics,
-    worker::{self, FetchHandler, IntakeHandler, PushHandler},
+    worker::{self, FetchHandler, IntakeHandler, MailDomains, PushHandler},
 };
 
 /// How long work under way may take to finish after a signal.
@@ -43,6 +43,8 @@ pub struct App {
     pub backend: Backend,
     /// The steps from drafts to operations.
     pub intake: Arc<Intake>,
+    /// Asks which domains take no mail, if that is wanted.
+    pub mail: Option<Arc<MailDomains>>,
     /// The time.
     pub clock: Clock,
     /// What is counted.
@@ -57,6 +59,8 @@ impl App {
         let sources = sources::open_all(&config.sources, tokens).context("opening the sources")?;
         let secret = config.odoo.secret.read().context("reading [odoo] secret")?;
         let intake = Arc::new(open_intake(&config)?);
+        let mail =
+            config.flags.mx_lookup.then(|| MailDomains::open(config.flags.mx_timeout)).transpose()?.map(Arc::new);
         let store = Store::open(StoreOptions {
             path: config.store.path.clone(),
             clock: clock.clone(),
@@ -71,6 +75,7 @@ impl App {
             sources: Arc::new(sources),
             backend,
             intake,
+            mail,
             clock,
             metrics: Arc::new(Metrics::new()),
         })
@@ -83,6 +88,7 @@ impl App {
             sources: Arc::clone(&self.sources),
             intake: Arc::clone(&self.intake),
             clock: self.clock.clone(),
+            mail: self.mail.clone(),
             ahead: None,
         }
     }

@@ -81,14 +81,14 @@ impl Explain {
         let parsed = parsed.with_context(|| format!("reading {name}"))?;
         let Content::Drafts(drafts) = parsed.content else { bail!("{name} holds no leads") };
         let source = self.source.as_deref().unwrap_or(API);
-        let context = IntakeContext { silent: false, received_at: Utc::now() };
+        let context = IntakeContext { received_at: Utc::now(), ..IntakeContext::default() };
         let mut explained = Vec::new();
         for draft in drafts {
             let Draft::Lead(lead) = draft else { bail!("{name} holds orders; only leads have steps to explain") };
             // The key of a delivery that never was: it shows in the reference of leads without an id of their own.
             let planned = intake.plan(source, "explain", vec![Draft::Lead(lead.clone())], &context);
             let push = planned.into_iter().next().context("internal error: a lead without an operation")?;
-            let examined = intake.examine(source, &push.operation.reference, lead.clone(), context.received_at);
+            let examined = intake.examine(source, &push.operation.reference, lead.clone(), &context);
             explained.push(Explained { parsed: lead, examined, push });
         }
         Ok((parsed.warnings, explained))

@@ -3,6 +3,7 @@
 mod change;
 mod draft;
 mod flag;
+mod late;
 mod model;
 mod operation;
 mod owner;
@@ -14,6 +15,7 @@ mod status;
 pub use change::{Change, ChangeBatch, FieldChange, Named};
 pub use draft::{Consent, Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, Origin, PartnerDraft};
 pub use flag::Flag;
+pub use late::{HELD, LateFlags, ReadyFlags};
 pub use model::Model;
 pub use operation::{Action, FieldValue, Lookup, OWN_FIELDS, OpError, OpResult, OpStatus, Operation};
 pub use owner::{Owner, Seller};

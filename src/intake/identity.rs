@@ -59,6 +59,7 @@ impl Identity {
                 silent: ctx.silent,
                 person: None,
                 owner: None,
+                late: None,
             },
         }
     }

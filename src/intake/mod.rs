@@ -22,6 +22,8 @@ mod route;
 mod score;
 mod values;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -33,7 +35,7 @@ pub use self::{
 };
 use crate::{
     config::{self, Config, FlagAction},
-    domain::{Action, Draft, LeadDraft, Operation, OrderState, Person},
+    domain::{Action, Draft, HELD, LeadDraft, Operation, OrderState, Person},
 };
 use identity::Identity;
 
@@ -44,6 +46,8 @@ pub struct IntakeContext {
     pub silent: bool,
     /// When the delivery arrived.
     pub received_at: DateTime<Utc>,
+    /// Domains that take no mail, as far as that was asked.
+    pub no_mail: BTreeSet<String>,
 }
 
 /// An operation for the outbox.
@@ -102,12 +106,13 @@ impl Intake {
             let identity = Identity::new(source_id, delivery_key, index, &draft);
             match draft {
                 Draft::Lead(lead) => {
-                    let examined = self.examine(source_id, identity.reference(), lead, ctx.received_at);
+                    let examined = self.examine(source_id, identity.reference(), lead, ctx);
                     let mut push = push(&identity, &examined, ctx);
                     let lead = &examined.normalised.lead;
                     // A lead that names its team or salesperson has an owner.
                     let named = lead.team.is_some() || lead.salesperson.is_some();
                     push.operation.owner = examined.route.owner().filter(|_| !named);
+                    push.operation.late = Some(flags::late(lead, &self.flags));
                     push.operation.person = self.settings.duplicates.enabled.then(|| person(lead, country));
                     pushes.push(push);
                 }
@@ -131,13 +136,13 @@ impl Intake {
     }
 
     /// Everything that is found out about a lead before it goes to Odoo.
-    pub fn examine(&self, source_id: &str, reference: &str, lead: LeadDraft, received_at: DateTime<Utc>) -> Examined {
+    pub fn examine(&self, source_id: &str, reference: &str, lead: LeadDraft, ctx: &IntakeContext) -> Examined {
         let country = self.settings.country_of(source_id);
         let normalised = normalise::lead(lead, country);
         let lead = &normalised.lead;
-        let flags = flags::raise(lead, country, &self.flags, &self.dnc);
+        let flags = flags::raise(lead, country, &self.flags, &self.dnc, &ctx.no_mail);
         let score = score::score(lead, &flags, &self.scoring);
-        let subject = route::Subject { lead, source_id, reference, score: score.total, received_at };
+        let subject = route::Subject { lead, source_id, reference, score: score.total, received_at: ctx.received_at };
         let route = route::route(&subject, &self.routing);
         Examined { normalised, flags, score, route }
     }
@@ -151,7 +156,7 @@ fn push(identity: &Identity, examined: &Examined, ctx: &IntakeContext) -> NewPus
     push.operation.values.extend(own::values(examined));
     let held = |raised: &&Raised| raised.action == FlagAction::Hold;
     let reasons: Vec<_> = examined.flags.iter().filter(held).map(|raised| raised.flag.code()).collect();
-    push.held = (!reasons.is_empty()).then(|| format!("held for review: {}", reasons.join(", ")));
+    push.held = (!reasons.is_empty()).then(|| format!("{HELD}{}", reasons.join(", ")));
     push
 }
 

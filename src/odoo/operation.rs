@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::{Action, Model, OpResult, Person},
+    domain::{Action, Model, OpResult, Person, ReadyFlags},
     intake::duplicates::{Decision, Keys},
 };
 
@@ -45,6 +45,9 @@ pub struct ReadyOperation {
     /// Among whom the salesperson of a new lead is chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<ReadyOwner>,
+    /// Flags that only Odoo can raise, and what follows from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<ReadyFlags>,
     /// The id that the daemon's own store has for this reference. Used without the addon only: the addon has its own
     /// bindings, which follow merges.
     #[serde(skip)]

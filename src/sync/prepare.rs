@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    domain::{Action, FieldValue, Lookup, Model, Operation, Owner, PartnerDraft, Person, Seller},
+    domain::{
+        Action, FieldValue, LateFlags, Lookup, Model, Operation, Owner, PartnerDraft, Person, ReadyFlags, Seller,
+    },
     intake::duplicates,
     odoo::{Matching, ReadyOperation, ReadyOwner, ReadySeller, Resolved, xmlid_for},
 };
@@ -38,6 +40,8 @@ pub fn questions<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Que
         operation.values.values().for_each(|value| ask(value, &mut questions));
         let logins = operation.owner.iter().flat_map(Owner::logins);
         questions.lookups.extend(logins.cloned().map(Lookup::Salesperson));
+        let tags = operation.late.iter().flat_map(|late| &late.tag);
+        questions.lookups.extend(tags.cloned().map(Lookup::Tag));
     }
     questions
 }
@@ -74,6 +78,8 @@ pub struct Known {
     pub base: Option<Map<String, Value>>,
     /// Fields that are the daemon's own.
     pub owned: Vec<String>,
+    /// A person has looked at it.
+    pub reviewed: bool,
 }
 
 /// Turns operations into ready ones, in order, customers before the orders that need them.
@@ -156,6 +162,7 @@ impl<'a> Preparer<'a> {
             silent: operation.silent,
             matching: operation.person.clone().map(matching),
             owner: operation.owner.as_ref().map(|owner| self.owner(owner)),
+            flags: operation.late.as_ref().map(|late| self.flags(late, known.reviewed)),
             id: None,
             bound_id: known.bound_id,
         };
@@ -180,6 +187,18 @@ impl<'a> Preparer<'a> {
             otherwise: sellers(&owner.otherwise),
             away: owner.away.iter().filter_map(user).collect(),
             unknown,
+        }
+    }
+
+    fn flags(&self, late: &LateFlags, reviewed: bool) -> ReadyFlags {
+        let tag = |code: &String| Some((code.clone(), self.id(&Lookup::Tag(code.clone())).ok()?));
+        ReadyFlags {
+            emails: late.emails.clone(),
+            phones: late.phones.clone(),
+            tag: late.tag.iter().filter_map(tag).collect(),
+            archive: late.archive.clone(),
+            hold: late.hold.clone(),
+            reviewed,
         }
     }
 
@@ -239,6 +258,7 @@ impl<'a> Preparer<'a> {
             silent: true,
             matching: None,
             owner: None,
+            flags: None,
             id: None,
             bound_id: None,
         };
@@ -322,6 +342,7 @@ mod tests {
             silent: false,
             person: None,
             owner: None,
+            late: None,
         }
     }
 

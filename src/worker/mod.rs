@@ -9,6 +9,7 @@
 
 mod fetch;
 mod intake;
+mod mx;
 mod push;
 pub mod retry;
 
@@ -21,6 +22,7 @@ use tracing::{error, warn};
 
 pub use fetch::FetchHandler;
 pub use intake::{AHEAD, IntakeHandler};
+pub use mx::MailDomains;
 pub use push::PushHandler;
 
 use crate::{

@@ -11,7 +11,7 @@ use super::{Handler, try_again};
 use crate::{
     clock::Clock,
     config::Duplicates,
-    domain::Operation,
+    domain::{HELD, Operation},
     odoo::OdooError,
     store::{Job, JobKind, Outcome, Store},
     sync::{
@@ -88,7 +88,7 @@ impl PushHandler {
             .iter()
             .map(|job| match serde_json::from_str::<Operation>(&job.payload) {
                 Ok(operation) => {
-                    operations.push(operation);
+                    operations.push((operation, job.reviewed));
                     None
                 }
                 Err(error) => Some(format!("the stored operation is damaged: {error}")),
@@ -118,6 +118,10 @@ impl PushHandler {
                     self.metrics.pushed("refused");
                     warn!(job = job.id, "an operation is refused and parked: see `g-assistant outbox show {}`", job.id);
                     Outcome::Park { error }
+                }
+                Some(Pushed::Held(flags)) => {
+                    self.metrics.pushed("held");
+                    Outcome::Park { error: format!("{HELD}{}", flags.join(", ")) }
                 }
                 Some(Pushed::Failed(error)) => {
                     if !failed {
@@ -164,5 +168,6 @@ fn job_result(result: &crate::domain::OpResult) -> &'static str {
         Gone => "gone",
         Refused => "refused",
         Undecided => "undecided",
+        Held => "held",
     }
 }

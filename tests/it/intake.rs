@@ -204,3 +204,35 @@ async fn without_the_addon_limits_and_absences_hold_too() {
     daemon.drained().await;
     assert_eq!(owner_of(&database, &email), "sara", "who had the person keeps them");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odoos_blacklists_and_duplicates_are_flags_like_the_others() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let mut daemon = Daemon::configure(server, &database, "");
+    daemon.edit("[store]\n", "[flags]\nDNC_LIST = \"hold\"\nDUPLICATE = \"tag\"\n\n[store]\n");
+    daemon.start_connected().await;
+    let admin = database.admin(server).await;
+    admin.create("mail.blacklist", json!({"email": "no@example.com"})).await;
+    let lead = |id: &str, email: &str| json!({"external_id": id, "contact_name": "Sara Haddad", "email": email});
+    daemon.send("m1", &json!({"leads": [lead("1", "no@example.com"), lead("2", "yes@example.com")]})).await;
+    daemon.drained().await;
+    assert_eq!(database.count("select count(*) from crm_lead"), 1);
+    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    assert_eq!(parked[0]["error"], "held for review: DNC_LIST", "{parked}");
+    // Somebody looks, and lets it go on: it is not held again.
+    let id = parked[0]["id"].to_string();
+    assert!(daemon.cli(&["outbox", "retry", &id]).status.success());
+    daemon.drained().await;
+    let flags = "select f.code from crm_lead l join g_assistant_lead_flag_rel r on r.lead_id = l.id \
+                 join g_assistant_flag f on f.id = r.flag_id where l.email_from = ";
+    assert_eq!(database.sql(&format!("{flags} 'no@example.com'")).trim(), "DNC_LIST");
+
+    daemon.send("m2", &json!({"lead": lead("3", "Yes@example.com")})).await;
+    daemon.drained().await;
+    assert_eq!(database.count("select count(*) from crm_lead"), 2);
+    assert_eq!(database.sql(&format!("{flags} 'yes@example.com'")).trim(), "DUPLICATE");
+    let tagged =
+        "select count(*) from crm_tag_rel r join crm_tag t on t.id = r.tag_id where t.name->>'en_US' = 'DUPLICATE'";
+    assert_eq!(database.count(tagged), 1);
+}

@@ -17,6 +17,7 @@ from odoo.exceptions import UserError, ValidationError
 
 from .. import kinds, merge, values
 from ..values import Unfit
+from .g_assistant_operation import OPEN_ENDS
 
 MODELS = (kinds.LEAD, kinds.ORDER, "res.partner")
 ACTIONS = ("upsert", "update", "confirm", "cancel")
@@ -54,6 +55,7 @@ class Operation:
         self.silent = bool(raw.get("silent"))
         self.match = raw.get("match")
         self.owner = raw.get("owner")
+        self.late = raw.get("flags")
         # Whose turn it was, if it was anybody's.
         self.turn = None
         # The person was known: the record is another's, and this is added to it.
@@ -155,7 +157,7 @@ class Applier(models.AbstractModel):
                 operation.result = {**known[operation.key], "replayed": True}
             elif not operation.result:
                 result = first[operation.key].result
-                operation.result = {**result, "replayed": result["status"] not in ("refused", "undecided")}
+                operation.result = {**result, "replayed": result["status"] not in OPEN_ENDS}
         return [operation.result for operation in operations]
 
     @api.model
@@ -181,6 +183,7 @@ class Applier(models.AbstractModel):
                 raise Unfit("an 'xmlid' has 1 to 255 printable characters")
             self.env["g_assistant.duplicates"]._check_form(operation.match)
             self.env["g_assistant.owner"]._check_form(operation.owner)
+            self.env["g_assistant.flag"]._check_form(operation.late)
         except Unfit as error:
             operation.refuse(error)
 
@@ -198,6 +201,7 @@ class Applier(models.AbstractModel):
         self._adopt(operations, bound)
         self._find_by_id(operations, bound)
         self._settle_duplicates(operations, bound)
+        self.env["g_assistant.flag"]._raise_late(operations, bound)
         waiting = [operation for operation in operations if not operation.result]
         while waiting:
             ready, waiting = self._ready(waiting, bound)

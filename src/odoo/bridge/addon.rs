@@ -274,6 +274,7 @@ mod tests {
             silent: true,
             matching: None,
             owner: None,
+            flags: None,
             bound_id: Some(9),
         };
         let bridge = open(&server, AddonChoice::Auto).await.expect("a bridge");

@@ -327,6 +327,7 @@ mod tests {
                 silent: false,
                 matching: None,
                 owner: None,
+                flags: None,
                 bound_id: None,
             };
             assert_eq!(import_lines(&operation), expected, "{lines}");

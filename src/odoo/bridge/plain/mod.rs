@@ -241,6 +241,7 @@ impl<'a> Batch<'a> {
             error: None,
             replayed: false,
             candidates: Vec::new(),
+            held: Vec::new(),
         };
         self.applied[position].insert(Applied { result, written: Some(Map::new()) })
     }
@@ -254,6 +255,7 @@ impl<'a> Batch<'a> {
             error: Some(OpError { kind: kind.into(), message: message.into() }),
             replayed: false,
             candidates: Vec::new(),
+            held: Vec::new(),
         };
         self.applied[position] = Some(Applied { result, written: None });
     }

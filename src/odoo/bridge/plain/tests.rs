@@ -33,6 +33,7 @@ fn operation(model: Model, action: Action, reference: &str, values: Value) -> Re
         silent: false,
         matching: None,
         owner: None,
+        flags: None,
         bound_id: None,
     }
 }
