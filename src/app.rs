@@ -21,6 +21,7 @@ use crate::{
     store::{Store, StoreOptions},
     sync::{
         Backend, Governor,
+        learn::{self, Learning},
         push::Owned,
         schedule::{self, ProgressFor, Schedule},
     },
@@ -68,6 +69,7 @@ impl App {
             max_queued_jobs: config.store.max_queued,
         })
         .await?;
+        learn::recall(&store, &intake).await?;
         let backend = Backend::new(config.odoo.clone(), secret, Some(store.clone()), clock.clone());
         Ok(Self {
             config,
@@ -129,6 +131,11 @@ impl App {
         }
     }
 
+    /// What learns from leads that were won or lost.
+    pub fn learning(&self) -> Learning {
+        Learning { store: self.store.clone(), intake: Arc::clone(&self.intake), clock: self.clock.clone() }
+    }
+
     /// Serves until `stop`; `ready` is told the address once webhooks are taken.
     pub async fn serve(
         self,
@@ -181,6 +188,10 @@ impl App {
         tasks.spawn({
             let (app, stop) = (Arc::clone(&app), stop.clone());
             async move { schedule::retain(&app.store, &app.clock, &app.config.store, &stop).await }
+        });
+        tasks.spawn({
+            let (learning, stop) = (app.learning(), stop.clone());
+            async move { learning.run(&stop).await }
         });
         tasks.spawn({
             let stop = stop.clone();

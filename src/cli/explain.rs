@@ -12,8 +12,10 @@ use crate::{
     app::open_intake,
     config::{Away, Config, Salesperson},
     domain::{Draft, FieldValue, LeadDraft},
-    intake::{Examined, Intake, IntakeContext, NewPush, Route},
+    intake::{Examined, Intake, IntakeContext, LearnedReport, NewPush, Route},
     sources::{API, Content, Source, Tokens, open_all},
+    store::{Store, StoreError},
+    sync::learn,
 };
 
 /// Every step is printed: as it was read, normalised, its flags, its score with the reasons, its route, and the operation
@@ -30,6 +32,17 @@ pub struct Explain {
     json: bool,
 }
 
+/// What the daemon has learned; nothing if it never ran here.
+async fn recall(config: &Config, intake: &Intake) -> Result<Option<LearnedReport>, Failure> {
+    let store = match Store::open_readonly(&config.store.path).await {
+        Ok(store) => store,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    learn::recall(&store, intake).await?;
+    Ok(learn::report(&store).await?)
+}
+
 /// One lead and what was found out about it.
 struct Explained {
     parsed: LeadDraft,
@@ -38,12 +51,13 @@ struct Explained {
 }
 
 impl Explain {
-    pub(super) fn run(self, config: Config) -> Result<(), Failure> {
+    pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
         let intake = open_intake(&config)?;
+        let learned = recall(&config, &intake).await?;
         let (warnings, explained) = self.explain(&config, &intake)?;
         if self.json {
             let leads: Vec<Value> = explained.iter().map(Explained::json).collect();
-            let all = json!({ "warnings": warnings, "leads": leads });
+            let all = json!({ "warnings": warnings, "leads": leads, "learned": learned });
             println!("{}", serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
             return Ok(());
         }
@@ -54,7 +68,7 @@ impl Explain {
             if position > 0 {
                 println!();
             }
-            lead.print();
+            lead.print(learned.as_ref());
         }
         Ok(())
     }
@@ -104,13 +118,15 @@ impl Explained {
             "typed": examined.normalised.typed,
             "flags": examined.flags,
             "score": examined.score,
+            "traits": examined.traits,
+            "chance": examined.chance,
             "route": examined.route,
             "held": push.held,
             "operation": push.operation,
         })
     }
 
-    fn print(&self) {
+    fn print(&self, learned: Option<&LearnedReport>) {
         let Self { parsed, examined, push } = self;
         let (read, normalised) = (said(&json!(parsed)), said(&json!(examined.normalised.lead)));
         println!("read");
@@ -130,6 +146,14 @@ impl Explained {
         println!("score {}", examined.score.total);
         for part in &examined.score.parts {
             println!("  {part}");
+        }
+        match (&examined.chance, learned) {
+            (Some(chance), _) => {
+                println!("chance {} %", chance.percent);
+                chance.reasons().lines().for_each(|line| println!("  {line}"));
+            }
+            (None, Some(report)) => println!("chance {report}"),
+            (None, None) => println!("chance: nothing learned yet"),
         }
         let route = &examined.route;
         println!("route {}", route.rule.as_deref().unwrap_or("no rule fits, and there is no default"));

@@ -95,7 +95,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Sync(command) => command.run(Config::load(&path)?).await,
         Command::Status(command) => command.run(Config::load(&path)?).await,
         Command::Outbox(command) => command.run(Config::load(&path)?).await,
-        Command::Explain(command) => command.run(Config::load(&path)?),
+        Command::Explain(command) => command.run(Config::load(&path)?).await,
         Command::Push(command) => command.run(Config::load(&path)?).await,
     }
 }

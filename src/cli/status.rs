@@ -13,6 +13,7 @@ use crate::{
     clock::Clock,
     config::{Config, DAY},
     store::{FormCount, Stats, Store},
+    sync::learn,
 };
 
 /// How far back platforms and Odoo are compared.
@@ -35,12 +36,17 @@ impl Status {
         let days = config.store.retention.min(COMPARED);
         let after = Clock::system().now_ms() - i64::try_from(days.as_millis()).unwrap_or(i64::MAX);
         let forms = store.form_counts(after).await?;
+        let learned = learn::report(&store).await?;
         if self.json {
-            let all = json!({ "service": health, "store": stats, "forms": forms });
+            let all = json!({ "service": health, "store": stats, "forms": forms, "learned": learned });
             println!("{}", serde_json::to_string_pretty(&all).context("writing JSON")?);
         } else {
             print_service(health.as_ref());
             print_human(&stats);
+            match learned {
+                Some(report) => println!("learned   {report}"),
+                None => println!("learned   nothing yet"),
+            }
             print_forms(&forms);
         }
         Ok(())

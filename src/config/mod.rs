@@ -43,7 +43,7 @@ pub use self::{
     routing::{
         Answer as RoutingAnswer, Away, Hours, Routing, Rule as RoutingRule, Salesperson, Target as RoutingTarget,
     },
-    scoring::Scoring,
+    scoring::{Learned, Scoring},
     server::Server,
     store::Store,
     sync::Sync,

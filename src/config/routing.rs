@@ -83,6 +83,8 @@ pub struct Rule {
     pub answer: Option<Answer>,
     /// At least this score.
     pub min_score: Option<u8>,
+    /// At least this learned chance to be won, in percent. Holds only while a model is in use.
+    pub min_chance: Option<u8>,
     /// At least this expected revenue.
     pub min_value: Option<f64>,
     /// Arrived in working hours, or out of them.
@@ -165,6 +167,7 @@ fn rule() -> Expect<Rule> {
             language: words(&mut section, "language"),
             answer: section.optional("answer", answer()),
             min_score: section.optional("min_score", integer(0..=100)),
+            min_chance: section.optional("min_chance", integer(0..=100)),
             min_value: section.optional("min_value", float(0.0..=1e15)),
             working_hours: section.optional("working_hours", boolean()),
             target: Target::read(&mut section),
@@ -265,12 +268,17 @@ impl Default for Hours {
 impl Hours {
     /// Which day it is there.
     pub fn day(&self, time: DateTime<Utc>) -> NaiveDate {
-        time.with_timezone(&self.offset).date_naive()
+        self.local(time).date_naive()
+    }
+
+    /// What the clocks show there.
+    pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
+        time.with_timezone(&self.offset)
     }
 
     /// Whether somebody is there.
     pub fn contain(&self, time: DateTime<Utc>) -> bool {
-        let local = time.with_timezone(&self.offset);
+        let local = self.local(time);
         let clock = local.time();
         let in_time = if self.from <= self.to {
             (self.from..self.to).contains(&clock)

@@ -100,6 +100,9 @@ pub struct Operation {
     /// Flags that only Odoo can raise, and what follows from them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<LateFlags>,
+    /// What the lead is like, to be learned from once it is won or lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traits: Vec<String>,
 }
 
 /// How an operation ended in Odoo.

@@ -60,6 +60,7 @@ impl Identity {
                 person: None,
                 owner: None,
                 late: None,
+                traits: Vec::new(),
             },
         }
     }

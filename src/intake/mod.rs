@@ -6,7 +6,7 @@
 //! 1. `normalise`: one spelling for what people typed in many
 //! 2. `flags`: what is odd about a lead, and what follows from that
 //! 3. duplicates: Odoo alone knows them, so they are looked for where the operation is carried out
-//! 4. `score`: how promising it is, and why
+//! 4. `score`: how promising it is, and why; `learned`: its chance by the shop's own won and lost leads
 //! 5. `route`: who gets it
 //! 6. `identity`: the reference of the record, the key of the operation
 //! 7. `lead`, `own`, `order`: Odoo's fields, and the addon's own
@@ -15,6 +15,7 @@ pub mod duplicates;
 mod flags;
 mod identity;
 mod lead;
+pub mod learned;
 mod normalise;
 mod order;
 mod own;
@@ -22,13 +23,17 @@ mod route;
 mod score;
 mod values;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 pub use self::{
     flags::{DncList, Raised},
+    learned::{Chance, Model, Report as LearnedReport},
     normalise::{Normalised, e164},
     route::Route,
     score::{Part, Score},
@@ -72,6 +77,10 @@ pub struct Examined {
     pub flags: Vec<Raised>,
     /// How promising it is.
     pub score: Score,
+    /// What the model knows it by.
+    pub traits: Vec<String>,
+    /// Its learned chance to be won, if a model is in use.
+    pub chance: Option<Chance>,
     /// Who gets it.
     pub route: Route,
 }
@@ -84,6 +93,7 @@ pub struct Intake {
     scoring: config::Scoring,
     routing: config::Routing,
     dnc: DncList,
+    learned: Arc<RwLock<Option<Arc<Model>>>>,
 }
 
 impl Intake {
@@ -95,7 +105,22 @@ impl Intake {
             scoring: config.scoring,
             routing: config.routing.clone(),
             dnc,
+            learned: Arc::default(),
         }
+    }
+
+    /// From now on, chances are those of this model, or there are none.
+    pub fn learn(&self, model: Option<Model>) {
+        *self.learned.write().unwrap_or_else(PoisonError::into_inner) = model.map(Arc::new);
+    }
+
+    fn model(&self) -> Option<Arc<Model>> {
+        self.learned.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The settings of what is learned, and of the clock that it goes by.
+    pub fn learning(&self) -> (config::Learned, &config::Hours) {
+        (self.scoring.learned, &self.routing.hours)
     }
 
     /// Plans the operations for a delivery, in the order in which they must run.
@@ -142,9 +167,14 @@ impl Intake {
         let lead = &normalised.lead;
         let flags = flags::raise(lead, country, &self.flags, &self.dnc, &ctx.no_mail);
         let score = score::score(lead, &flags, &self.scoring);
-        let subject = route::Subject { lead, source_id, reference, score: score.total, received_at: ctx.received_at };
+        let learns = self.scoring.learned.enabled;
+        let received_at = ctx.received_at;
+        let traits = if learns { learned::of_lead(lead, &flags, received_at, &self.routing.hours) } else { Vec::new() };
+        let chance = self.model().map(|model| model.chance(&traits));
+        let percent = chance.as_ref().map(|chance| chance.percent);
+        let subject = route::Subject { lead, source_id, reference, score: score.total, chance: percent, received_at };
         let route = route::route(&subject, &self.routing);
-        Examined { normalised, flags, score, route }
+        Examined { normalised, flags, score, traits, chance, route }
     }
 }
 
@@ -154,6 +184,7 @@ fn push(identity: &Identity, examined: &Examined, ctx: &IntakeContext) -> NewPus
     push.operation.create_only = lead::create_only(examined);
     push.operation.create_only.retain(|field| push.operation.values.contains_key(field));
     push.operation.values.extend(own::values(examined));
+    push.operation.traits.clone_from(&examined.traits);
     let held = |raised: &&Raised| raised.action == FlagAction::Hold;
     let reasons: Vec<_> = examined.flags.iter().filter(held).map(|raised| raised.flag.code()).collect();
     push.held = (!reasons.is_empty()).then(|| format!("{HELD}{}", reasons.join(", ")));

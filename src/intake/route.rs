@@ -50,6 +50,8 @@ pub(super) struct Subject<'a> {
     pub reference: &'a str,
     /// Its score.
     pub score: u8,
+    /// Its learned chance, if there is one in use.
+    pub chance: Option<u8>,
     /// When it arrived.
     pub received_at: DateTime<Utc>,
 }
@@ -129,6 +131,7 @@ fn fits(rule: &RoutingRule, subject: &Subject<'_>, routing: &Routing) -> bool {
             asked.into_iter().any(|(_, answer)| any(&wanted.is, &[Some(answer)]))
         })
         && rule.min_score.is_none_or(|least| subject.score >= least)
+        && rule.min_chance.is_none_or(|least| subject.chance.is_some_and(|chance| chance >= least))
         && rule.min_value.is_none_or(|least| lead.expected_revenue.is_some_and(|value| value >= least))
         && rule.working_hours.is_none_or(|wanted| routing.hours.contain(subject.received_at) == wanted)
 }
@@ -168,7 +171,8 @@ mod tests {
         let lead: LeadDraft = serde_json::from_value(lead).expect("a lead");
         let routing = Routing { rules, default: to("Rest"), ..Routing::default() };
         let received_at = "2026-11-22T09:00:00Z".parse().expect("a time");
-        let subject = Subject { lead: &lead, source_id: "web", reference: "web:1", score: 70, received_at };
+        let subject =
+            Subject { lead: &lead, source_id: "web", reference: "web:1", score: 70, chance: Some(30), received_at };
         route(&subject, &routing)
     }
 
@@ -220,6 +224,7 @@ mod tests {
                 json!({"expected_revenue": 499.0}),
             ),
             (RoutingRule { min_score: Some(70), ..rule.clone() }, json!({}), Value::Null),
+            (RoutingRule { min_chance: Some(30), ..rule.clone() }, json!({}), Value::Null),
             (RoutingRule { working_hours: Some(true), ..rule.clone() }, json!({}), Value::Null),
         ] {
             assert_eq!(route_of(fits, vec![rule.clone()]).team.as_deref(), Some("T"), "{rule:?}");
@@ -229,6 +234,7 @@ mod tests {
         }
         for rule in [
             RoutingRule { min_score: Some(71), ..rule.clone() },
+            RoutingRule { min_chance: Some(31), ..rule.clone() },
             RoutingRule { working_hours: Some(false), ..rule.clone() },
             RoutingRule { source: names(&["web2"]), ..rule },
         ] {
@@ -252,7 +258,7 @@ mod tests {
     fn routed(routing: &Routing, reference: &str, received_at: &str) -> Route {
         let lead = LeadDraft::default();
         let received_at = received_at.parse().expect("a time");
-        route(&Subject { lead: &lead, source_id: "web", reference, score: 0, received_at }, routing)
+        route(&Subject { lead: &lead, source_id: "web", reference, score: 0, chance: None, received_at }, routing)
     }
 
     fn logins(people: &[Salesperson]) -> Vec<&str> {

@@ -14,6 +14,7 @@ mod changes;
 mod deliveries;
 mod error;
 mod jobs;
+mod learned;
 mod meta;
 mod migrations;
 mod mirror;
@@ -47,6 +48,7 @@ pub use error::StoreError;
 pub use jobs::{
     Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, MOST_ATTEMPTS, NewJob, Outcome,
 };
+pub use learned::{Outcome as LeadOutcome, Sample};
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
 pub use platforms::{FormCount, Listed};
 pub use retention::{Purged, Retention};

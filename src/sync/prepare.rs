@@ -343,6 +343,7 @@ mod tests {
             person: None,
             owner: None,
             late: None,
+            traits: Vec::new(),
         }
     }
 

@@ -442,6 +442,8 @@ class Applier(models.AbstractModel):
                 continue
             parsed = {n: v for n, v in parsed.items() if n not in operation.create_only}
             record = records.browse(binding.res_id).with_prefetch(records.ids)
+            if model_name == kinds.LEAD:
+                parsed = record._g_assistant_keep_score(parsed)
             prepared[operation] = (record.with_context(**operation.context), binding, parsed)
 
         def run(some):
