@@ -236,3 +236,61 @@ async fn odoos_blacklists_and_duplicates_are_flags_like_the_others() {
         "select count(*) from crm_tag_rel r join crm_tag t on t.id = r.tag_id where t.name->>'en_US' = 'DUPLICATE'";
     assert_eq!(database.count(tagged), 1);
 }
+
+/// Leads that came in, and how they ended: who answered is won more often, and the weights think nothing of the source.
+#[tokio::test(flavor = "multi_thread")]
+async fn chances_are_learned_from_leads_that_were_won_and_lost() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let mut daemon = Daemon::configure(server, &database, "");
+    daemon.edit("[store]\n", "[intake.duplicates]\nenabled = false\n\n[store]\n");
+    daemon.start_connected().await;
+    let sources = ["Fair", "Referral"];
+    for batch in 0..4 {
+        let lead = |n: usize| {
+            let number = batch * 150 + n;
+            json!({"external_id": format!("l{number}"), "contact_name": format!("Person {number}"), "source": sources[n % 2]})
+        };
+        daemon.send(&format!("m{batch}"), &json!({"leads": (0..150).map(lead).collect::<Vec<_>>()})).await;
+    }
+    daemon.drained().await;
+    let status = daemon.cli_json(&["status", "--json"]);
+    assert_eq!(status["learned"], Value::Null, "{status}");
+    // Of the referrals 4 of 5 are won, of the others 1 of 5.
+    let won = "(case when s.name = 'Referral' then l.id / 2 % 5 < 4 else l.id / 2 % 5 < 1 end)";
+    let ended = format!(
+        "update crm_lead l set won_status = case when {won} then 'won' else 'lost' end, \
+         probability = case when {won} then 100 else 0 end, active = {won} \
+         from utm_source s where s.id = l.source_id"
+    );
+    database.sql(&ended);
+    daemon.stop().await;
+    let learned = daemon.cli(&["sync", "--full", "--learn"]);
+    let learned = String::from_utf8_lossy(&learned.stdout).into_owned();
+    assert!(learned.contains("learned   in use; trained"), "{learned}");
+    let status = daemon.cli_json(&["status", "--json"]);
+    assert_eq!(status["learned"]["came_in"], 600, "{status}");
+    let auc = |of: &str| status["learned"][of]["auc"].as_f64().unwrap_or_default();
+    assert!(auc("model") > auc("weights") + 0.2, "{status}");
+
+    // It is on the next lead with its reasons, and explained.
+    let next =
+        json!({"external_id": "next", "contact_name": "Person next", "source": "Referral", "email": "next@x.sa"});
+    daemon.start_connected().await;
+    daemon.send("m9", &json!({"lead": next})).await;
+    daemon.drained().await;
+    let admin = database.admin(server).await;
+    let id = admin.search("crm.lead", json!([["email_from", "=", "next@x.sa"]])).await[0];
+    let lead =
+        admin.read("crm.lead", id, &["g_assistant_chance", "g_assistant_chance_reasons", "g_assistant_score"]).await;
+    let chance = lead["g_assistant_chance"].as_i64().unwrap_or_default();
+    assert!((65..=92).contains(&chance), "{lead}");
+    let reasons = lead["g_assistant_chance_reasons"].as_str().unwrap_or_default();
+    assert!(reasons.starts_with("average lead ") && reasons.contains("source referral: odds × "), "{lead}");
+    assert!(lead["g_assistant_score"].as_i64().is_some_and(|score| score > 0), "{lead}");
+    let file = daemon.config().with_file_name("next.json");
+    fs::write(&file, next.to_string()).expect("written");
+    let explained = daemon.cli(&["explain", file.to_str().expect("text")]);
+    let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.contains("score ") && explained.contains(" %\n  average lead "), "{explained}");
+}
