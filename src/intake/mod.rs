@@ -25,6 +25,7 @@ mod values;
 
 use std::{
     collections::BTreeSet,
+    mem,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -103,7 +104,7 @@ impl Intake {
             settings: config.intake.clone(),
             flags: config.flags.clone(),
             scoring: config.scoring,
-            routing: config.routing.clone(),
+            routing: route::prepared(config.routing.clone()),
             dnc,
             learned: Arc::default(),
         }
@@ -131,8 +132,9 @@ impl Intake {
             let identity = Identity::new(source_id, delivery_key, index, &draft);
             match draft {
                 Draft::Lead(lead) => {
-                    let examined = self.examine(source_id, identity.reference(), lead, ctx);
+                    let mut examined = self.examine(source_id, identity.reference(), lead, ctx);
                     let mut push = push(&identity, &examined, ctx);
+                    push.operation.traits = mem::take(&mut examined.traits);
                     let lead = &examined.normalised.lead;
                     // A lead that names its team or salesperson has an owner.
                     let named = lead.team.is_some() || lead.salesperson.is_some();
@@ -184,7 +186,6 @@ fn push(identity: &Identity, examined: &Examined, ctx: &IntakeContext) -> NewPus
     push.operation.create_only = lead::create_only(examined);
     push.operation.create_only.retain(|field| push.operation.values.contains_key(field));
     push.operation.values.extend(own::values(examined));
-    push.operation.traits.clone_from(&examined.traits);
     let held = |raised: &&Raised| raised.action == FlagAction::Hold;
     let reasons: Vec<_> = examined.flags.iter().filter(held).map(|raised| raised.flag.code()).collect();
     push.held = (!reasons.is_empty()).then(|| format!("{HELD}{}", reasons.join(", ")));

@@ -56,7 +56,14 @@ pub(super) struct Subject<'a> {
     pub received_at: DateTime<Utc>,
 }
 
-/// The route of a lead.
+/// The rules with one spelling for their cities, as leads have it.
+pub(super) fn prepared(mut routing: Routing) -> Routing {
+    let cities = routing.rules.iter_mut().flat_map(|rule| &mut rule.city);
+    cities.for_each(|city| *city = normalise::city(city));
+    routing
+}
+
+/// The route of a lead by [`prepared`] rules.
 pub(super) fn route(subject: &Subject<'_>, routing: &Routing) -> Route {
     if routing.rules.is_empty() && routing.default == RoutingTarget::default() {
         return Route::default();
@@ -117,13 +124,11 @@ fn fits(rule: &RoutingRule, subject: &Subject<'_>, routing: &Routing) -> bool {
     let Subject { lead, source_id, .. } = subject;
     let origin = &lead.origin;
     let text = Option::<String>::as_deref;
-    let city = lead.city.as_deref();
     let language = lead.language.as_ref().and_then(|code| code.split(['_', '-']).next());
     any(&rule.source, &[text(&lead.source), text(&origin.platform), Some(source_id)])
         && any(&rule.campaign, &[text(&lead.campaign), text(&origin.campaign_name), text(&origin.campaign_id)])
         && any(&rule.form, &[text(&origin.form_name), text(&origin.form_id)])
-        && (rule.city.is_empty()
-            || city.is_some_and(|city| rule.city.iter().any(|wanted| same(&normalise::city(wanted), city))))
+        && any(&rule.city, &[text(&lead.city)])
         && any(&rule.country, &[text(&lead.country)])
         && any(&rule.language, &[text(&lead.language), language])
         && rule.answer.as_ref().is_none_or(|wanted| {
@@ -173,7 +178,7 @@ mod tests {
         let received_at = "2026-11-22T09:00:00Z".parse().expect("a time");
         let subject =
             Subject { lead: &lead, source_id: "web", reference: "web:1", score: 70, chance: Some(30), received_at };
-        route(&subject, &routing)
+        route(&subject, &prepared(routing))
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub enum Pushed {
     /// In Odoo. The binding is for the store.
-    Done(OpResult, Option<Binding>),
+    Done(Box<OpResult>, Option<Binding>),
     /// Refused for good, in Odoo's words or ours.
     Refused(String),
     /// The call failed; its class says what now.
@@ -249,5 +249,5 @@ fn read_answer(
         record_id,
         written,
     });
-    Pushed::Done(result, binding)
+    Pushed::Done(Box::new(result), binding)
 }
