@@ -21,11 +21,12 @@ use crate::{
     store::{Store, StoreOptions},
     sync::{
         Backend, Bell, Governor, Reporter,
+        learn::{self, Learning},
         push::Owned,
         schedule::{self, ProgressFor, Schedule},
     },
     telemetry::Metrics,
-    worker::{self, FetchHandler, IntakeHandler, PushHandler},
+    worker::{self, FetchHandler, IntakeHandler, MailDomains, PushHandler},
 };
 
 /// How long work under way may take to finish after a signal.
@@ -43,6 +44,8 @@ pub struct App {
     pub backend: Backend,
     /// The steps from drafts to operations.
     pub intake: Arc<Intake>,
+    /// Asks which domains take no mail, if that is wanted.
+    pub mail: Option<Arc<MailDomains>>,
     /// The time.
     pub clock: Clock,
     /// What is counted.
@@ -59,6 +62,8 @@ impl App {
         let sources = sources::open_all(&config.sources, tokens).context("opening the sources")?;
         let secret = config.odoo.secret.read().context("reading [odoo] secret")?;
         let intake = Arc::new(open_intake(&config)?);
+        let mail =
+            config.flags.mx_lookup.then(|| MailDomains::open(config.flags.mx_timeout)).transpose()?.map(Arc::new);
         let store = Store::open(StoreOptions {
             path: config.store.path.clone(),
             clock: clock.clone(),
@@ -66,6 +71,7 @@ impl App {
             max_queued_jobs: config.store.max_queued,
         })
         .await?;
+        learn::recall(&store, &intake).await?;
         let backend = Backend::new(config.odoo.clone(), secret, Some(store.clone()), clock.clone());
         Ok(Self {
             config,
@@ -73,6 +79,7 @@ impl App {
             sources: Arc::new(sources),
             backend,
             intake,
+            mail,
             clock,
             metrics: Arc::new(Metrics::new()),
             bell: Bell::default(),
@@ -86,6 +93,7 @@ impl App {
             sources: Arc::clone(&self.sources),
             intake: Arc::clone(&self.intake),
             clock: self.clock.clone(),
+            mail: self.mail.clone(),
             ahead: None,
         }
     }
@@ -138,6 +146,11 @@ impl App {
             self.config.sources.iter().map(|source| (source.id.clone(), source.kind)).collect(),
             self.config.store.compared(),
         )
+    }
+
+    /// What learns from leads that were won or lost.
+    pub fn learning(&self) -> Learning {
+        Learning { store: self.store.clone(), intake: Arc::clone(&self.intake), clock: self.clock.clone() }
     }
 
     /// Serves until `stop`; `ready` is told the address once webhooks are taken.
@@ -198,6 +211,10 @@ impl App {
         tasks.spawn({
             let (app, stop) = (Arc::clone(&app), stop.clone());
             async move { schedule::retain(&app.store, &app.clock, &app.config.store, &stop).await }
+        });
+        tasks.spawn({
+            let (learning, stop) = (app.learning(), stop.clone());
+            async move { learning.run(&stop).await }
         });
         tasks.spawn({
             let stop = stop.clone();

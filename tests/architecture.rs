@@ -32,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Crate → the only module that may use it.
 const OWNED: &[(&str, &str)] = &[
     ("rusqlite", "store"),
+    ("hickory_resolver", "worker"),
     ("xmlrpc", "odoo"),
     ("axum", "http"),
     ("axum_server", "http"),

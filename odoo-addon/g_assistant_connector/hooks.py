@@ -14,6 +14,7 @@ def uninstall_hook(env):
     """Leave nothing behind."""
     env["g_assistant.capture"]._uninstall()
     env["g_assistant.duplicates"]._uninstall()
+    env["g_assistant.owner"]._uninstall()
     env["ir.config_parameter"].search([("key", "in", config.ALL)]).unlink()
     cron = env.ref(CRON, raise_if_not_found=False)
     if cron:

@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use super::Failure;
 use crate::{
     app::open_intake,
-    config::Config,
+    config::{Away, Config, Salesperson},
     domain::{Draft, FieldValue, LeadDraft},
-    intake::{Examined, Intake, IntakeContext, NewPush},
+    intake::{Examined, Intake, IntakeContext, LearnedReport, NewPush, Route},
     sources::{API, Content, Source, Tokens, open_all},
+    store::{Store, StoreError},
+    sync::learn,
 };
 
 /// Every step is printed: as it was read, normalised, its flags, its score with the reasons, its route, and the operation
@@ -30,6 +32,17 @@ pub struct Explain {
     json: bool,
 }
 
+/// What the daemon has learned; nothing if it never ran here.
+async fn recall(config: &Config, intake: &Intake) -> Result<Option<LearnedReport>, Failure> {
+    let store = match Store::open_readonly(&config.store.path).await {
+        Ok(store) => store,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    learn::recall(&store, intake).await?;
+    Ok(learn::report(&store).await?)
+}
+
 /// One lead and what was found out about it.
 struct Explained {
     parsed: LeadDraft,
@@ -38,12 +51,13 @@ struct Explained {
 }
 
 impl Explain {
-    pub(super) fn run(self, config: Config) -> Result<(), Failure> {
+    pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
         let intake = open_intake(&config)?;
+        let learned = recall(&config, &intake).await?;
         let (warnings, explained) = self.explain(&config, &intake)?;
         if self.json {
             let leads: Vec<Value> = explained.iter().map(Explained::json).collect();
-            let all = json!({ "warnings": warnings, "leads": leads });
+            let all = json!({ "warnings": warnings, "leads": leads, "learned": learned });
             println!("{}", serde_json::to_string_pretty(&all).map_err(anyhow::Error::from)?);
             return Ok(());
         }
@@ -54,7 +68,7 @@ impl Explain {
             if position > 0 {
                 println!();
             }
-            lead.print();
+            lead.print(learned.as_ref());
         }
         Ok(())
     }
@@ -81,7 +95,7 @@ impl Explain {
         let parsed = parsed.with_context(|| format!("reading {name}"))?;
         let Content::Drafts(drafts) = parsed.content else { bail!("{name} holds no leads") };
         let source = self.source.as_deref().unwrap_or(API);
-        let context = IntakeContext { silent: false, received_at: Utc::now() };
+        let context = IntakeContext { received_at: Utc::now(), ..IntakeContext::default() };
         let mut explained = Vec::new();
         for draft in drafts {
             // The key of a delivery that never was: it shows in the reference of leads without an id of their own.
@@ -93,7 +107,7 @@ impl Explain {
                 Draft::Order(_) => bail!("{name} holds orders; only leads have steps to explain"),
             };
             let push = planned.into_iter().next().context("internal error: a lead without an operation")?;
-            let examined = intake.examine(source, &push.operation.reference, lead.clone(), context.received_at);
+            let examined = intake.examine(source, &push.operation.reference, lead.clone(), &context);
             explained.push(Explained { parsed: lead, examined, push });
         }
         Ok((parsed.warnings, explained))
@@ -109,13 +123,15 @@ impl Explained {
             "typed": examined.normalised.typed,
             "flags": examined.flags,
             "score": examined.score,
+            "traits": examined.traits,
+            "chance": examined.chance,
             "route": examined.route,
             "held": push.held,
             "operation": push.operation,
         })
     }
 
-    fn print(&self) {
+    fn print(&self, learned: Option<&LearnedReport>) {
         let Self { parsed, examined, push } = self;
         let (read, normalised) = (said(&json!(parsed)), said(&json!(examined.normalised.lead)));
         println!("read");
@@ -136,13 +152,17 @@ impl Explained {
         for part in &examined.score.parts {
             println!("  {part}");
         }
+        match (&examined.chance, learned) {
+            (Some(chance), _) => {
+                println!("chance {} %", chance.percent);
+                chance.reasons().lines().for_each(|line| println!("  {line}"));
+            }
+            (None, Some(report)) => println!("chance {report}"),
+            (None, None) => println!("chance: nothing learned yet"),
+        }
         let route = &examined.route;
         println!("route {}", route.rule.as_deref().unwrap_or("no rule fits, and there is no default"));
-        for (field, value) in
-            said(&json!(route)).as_object().into_iter().flatten().filter(|(field, _)| *field != "rule")
-        {
-            println!("  {field}: {}", shown(value));
-        }
+        route_lines(route).into_iter().for_each(|line| println!("  {line}"));
         println!("operation {}", push.summary);
         for (field, value) in &push.operation.values {
             let once = if push.operation.create_only.contains(field) { " (new leads only)" } else { "" };
@@ -152,6 +172,35 @@ impl Explained {
             println!("{held}; see `g-assistant outbox list --state parked`");
         }
     }
+}
+
+/// Where a lead goes, as far as it is known before Odoo is asked.
+fn route_lines(route: &Route) -> Vec<String> {
+    let person = |person: &Salesperson| {
+        let limit = person.limit.map(|limit| format!("limit {limit}"));
+        let weight = (person.weight > 1).then(|| format!("weight {}", person.weight));
+        let said: Vec<_> = limit.into_iter().chain(weight).collect();
+        if said.is_empty() { person.login.clone() } else { format!("{} ({})", person.login, said.join(", ")) }
+    };
+    let away = |away: &Away| format!("{} until {}", away.login, away.until);
+    let people = |people: &[Salesperson]| people.iter().map(person).collect::<Vec<_>>().join(", ");
+    let lines = [
+        ("team", route.team.clone().unwrap_or_default()),
+        ("among", people(&route.among)),
+        ("otherwise", people(&route.otherwise)),
+        ("away", route.away.iter().map(away).collect::<Vec<_>>().join(", ")),
+        ("tags", route.tags.join(", ")),
+        ("priority", route.priority.map(|priority| priority.to_string()).unwrap_or_default()),
+    ];
+    let mut lines: Vec<String> =
+        lines.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {text}")).collect();
+    if !(route.among.is_empty() && route.otherwise.is_empty()) {
+        let first = if route.sticky { "whoever has had this person's lead, else " } else { "" };
+        lines.push(format!(
+            "salesperson: {first}in turn, by open leads and time off; Odoo knows when it makes the lead"
+        ));
+    }
+    lines
 }
 
 /// An object without what is empty.

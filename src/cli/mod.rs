@@ -100,7 +100,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Status(command) => command.run(Config::load(&path)?).await,
         Command::Outbox(command) => command.run(Config::load(&path)?).await,
         Command::Replay(command) => command.run(Config::load(&path)?).await,
-        Command::Explain(command) => command.run(Config::load(&path)?),
+        Command::Explain(command) => command.run(Config::load(&path)?).await,
         Command::Push(command) => command.run(Config::load(&path)?).await,
     }
 }

@@ -142,7 +142,7 @@ impl Push {
         let Content::Drafts(drafts) = parsed.content else {
             bail!("the file holds neither leads nor orders");
         };
-        let context = IntakeContext { silent: true, received_at: Utc::now() };
+        let context = IntakeContext { silent: true, received_at: Utc::now(), ..IntakeContext::default() };
         let planned = intake.plan(self.source.as_deref().unwrap_or(FILE), &key, drafts, &context);
         Ok(Chunk { key, body, planned, warnings: parsed.warnings })
     }

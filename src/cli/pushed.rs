@@ -6,8 +6,7 @@ use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::{
-    domain::{OpResult, OpStatus},
-    intake::HELD,
+    domain::{HELD, OpResult, OpStatus},
     store::{JobState, PushOutcome, Store, StoreError},
 };
 
@@ -91,6 +90,7 @@ fn tell(row: Row, outcome: Option<PushOutcome>) -> Told {
             Some(OpStatus::Updated) => Ended::Updated,
             Some(OpStatus::Gone) => Ended::Gone,
             Some(OpStatus::Refused) => Ended::Refused,
+            Some(OpStatus::Held) => Ended::Held,
             Some(OpStatus::Unchanged | OpStatus::Undecided) | None => Ended::Unchanged,
         },
         JobState::Parked if reason.starts_with(HELD) => Ended::Held,

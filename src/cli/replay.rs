@@ -1,6 +1,6 @@
 //! `replay`: kept deliveries are read again, by the program and the configuration as they are now.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::{Context, anyhow};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
@@ -169,7 +169,10 @@ impl Replay {
         reached: &mut HashSet<String>,
     ) -> Result<Reading, Failure> {
         let Kept { delivery, parked, lane } = kept;
-        let read = match worker::jobs_of(sources, intake, &delivery, lane) {
+        // Which domains take no mail is not asked again.
+        let content = worker::read(sources, &delivery);
+        let jobs = content.and_then(|content| worker::jobs_of(intake, &delivery, lane, content, &BTreeSet::new()));
+        let read = match jobs {
             Err(error) => Read::NotUnderstood { error },
             Ok(jobs) => {
                 let fates = match self.go {

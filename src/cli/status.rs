@@ -12,6 +12,7 @@ use super::Failure;
 use crate::{
     config::Config,
     store::{FormCount, Stats, Store},
+    sync::learn,
 };
 
 /// Reads the store beside the running service, and asks the service how Odoo is.
@@ -28,12 +29,17 @@ impl Status {
         let stats = store.stats().await?;
         let health = ask_service(&config).await;
         let forms = store.form_counts(config.store.compared()).await?;
+        let learned = learn::report(&store).await?;
         if self.json {
-            let all = json!({ "service": health, "store": stats, "forms": forms });
+            let all = json!({ "service": health, "store": stats, "forms": forms, "learned": learned });
             println!("{}", serde_json::to_string_pretty(&all).context("writing JSON")?);
         } else {
             print_service(health.as_ref());
             print_human(&stats);
+            match learned {
+                Some(report) => println!("learned   {report}"),
+                None => println!("learned   nothing yet"),
+            }
             print_forms(&forms);
         }
         Ok(())

@@ -12,6 +12,9 @@ pub struct Sync {
     /// Compare the whole mirror with Odoo, deletions included
     #[arg(long)]
     full: bool,
+    /// Learn from the leads that were won or lost, whether or not it is time
+    #[arg(long)]
+    learn: bool,
 }
 
 impl Sync {
@@ -32,6 +35,9 @@ impl Sync {
             return Err(Failure::Unreachable("Odoo went away during the push; the rest stays queued".to_owned()));
         }
         app.schedule(progress::pulls()).pass(&session, self.full).await?;
+        if self.learn {
+            println!("learned   {}", app.learning().learn().await.context("learning")?);
+        }
         let stats = app.store.stats().await.context("reading the store")?;
         println!("pushed {pushed} operations");
         super::status::print_human(&stats);

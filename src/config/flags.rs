@@ -1,12 +1,12 @@
 //! `[flags]`: what follows from what is odd about a lead.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
 use super::{
-    Reader,
-    expect::{integer, list, one_of, path},
+    Reader, SECOND,
+    expect::{boolean, duration, integer, list, one_of, path},
 };
 use crate::domain::Flag;
 
@@ -32,6 +32,10 @@ pub struct Flags {
     pub dnc_files: Vec<PathBuf>,
     /// More links than this are spam.
     pub most_links: usize,
+    /// Whether DNS is asked if the domains of addresses take mail.
+    pub mx_lookup: bool,
+    /// How long to wait for that.
+    pub mx_timeout: Duration,
 }
 
 impl Default for Flags {
@@ -44,6 +48,8 @@ impl Default for Flags {
             actions: Flag::ALL.into_iter().map(|flag| (flag, default(flag))).collect(),
             dnc_files: Vec::new(),
             most_links: 3,
+            mx_lookup: false,
+            mx_timeout: 3 * SECOND,
         }
     }
 }
@@ -63,6 +69,8 @@ impl Flags {
             actions: actions.collect(),
             dnc_files: section.or("dnc_files", list(path()), default.dnc_files),
             most_links: section.or("most_links", integer(0..=i64::from(u16::MAX)), default.most_links as i64) as usize,
+            mx_lookup: section.or("mx_lookup", boolean(), default.mx_lookup),
+            mx_timeout: section.or("mx_timeout", duration(SECOND..=10 * SECOND), default.mx_timeout),
         };
         section.finish();
         flags

@@ -40,8 +40,10 @@ pub use self::{
     odoo::{AddonChoice, Odoo, TransportChoice},
     problem::{Problem, Problems},
     reader::Reader,
-    routing::{Answer as RoutingAnswer, Hours, Routing, Rule as RoutingRule, Target as RoutingTarget},
-    scoring::Scoring,
+    routing::{
+        Answer as RoutingAnswer, Away, Hours, Routing, Rule as RoutingRule, Salesperson, Target as RoutingTarget,
+    },
+    scoring::{Learned, Scoring},
     server::Server,
     store::Store,
     sync::Sync,

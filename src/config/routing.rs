@@ -1,6 +1,8 @@
 //! `[routing]`: which lead goes to whom.
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveTime, Offset, Utc, Weekday};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, Offset, Utc, Weekday};
+use serde::Serialize;
+use toml::de::DeValue;
 
 use super::{
     Reader,
@@ -9,14 +11,46 @@ use super::{
 };
 
 /// `[routing]`
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Routing {
     /// When somebody is there.
     pub hours: Hours,
+    /// Whoever has had a person's lead gets the next one too.
+    pub sticky: bool,
+    /// Who is not there on which days.
+    pub away: Vec<Away>,
     /// In this order: the first that fits decides.
     pub rules: Vec<Rule>,
     /// For leads that no rule fits.
     pub default: Target,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self { hours: Hours::default(), sticky: true, away: Vec::new(), rules: Vec::new(), default: Target::default() }
+    }
+}
+
+/// `[[routing.away]]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Away {
+    /// The salesperson's login.
+    pub login: String,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub until: NaiveDate,
+}
+
+/// Somebody who gets leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Salesperson {
+    /// Their login in Odoo.
+    pub login: String,
+    /// No further lead while so many of theirs are open.
+    pub limit: Option<u32>,
+    /// So many turns where others have one.
+    pub weight: u8,
 }
 
 /// The working week.
@@ -49,6 +83,8 @@ pub struct Rule {
     pub answer: Option<Answer>,
     /// At least this score.
     pub min_score: Option<u8>,
+    /// At least this learned chance to be won, in percent. Holds only while a model is in use.
+    pub min_chance: Option<u8>,
     /// At least this expected revenue.
     pub min_value: Option<f64>,
     /// Arrived in working hours, or out of them.
@@ -71,8 +107,8 @@ pub struct Answer {
 pub struct Target {
     /// The sales team's name.
     pub team: Option<String>,
-    /// Logins of the salespeople, who share the leads.
-    pub salespeople: Vec<String>,
+    /// Those who take the leads in turn.
+    pub salespeople: Vec<Salesperson>,
     /// Further tags.
     pub tags: Vec<String>,
     /// 0 to 3.
@@ -89,16 +125,19 @@ impl Routing {
             to: section.or("to", time(), hours.to),
             offset: section.or("utc_offset", offset(), hours.offset),
         };
+        let sticky = section.or("sticky", boolean(), true);
+        let away = section.or("away", list(away()), Vec::new());
         let rules: Vec<Rule> = section.or("rules", list(rule()), Vec::new());
         let mut default_section = section.table("default");
         let default = Target::read(&mut default_section);
         default_section.finish();
         if !rules.is_empty() && default.salespeople.is_empty() && default.team.is_none() {
             let hint = "add [routing.default] with a team or salespeople: it is for leads that no rule fits";
-            section.warning("rules", "a lead that no rule fits has no owner", Some(hint.to_owned()));
+            let message = "a lead that no rule fits goes to the leader of a sales team";
+            section.warning("rules", message, Some(hint.to_owned()));
         }
         section.finish();
-        Self { hours, rules, default }
+        Self { hours, sticky, away, rules, default }
     }
 }
 
@@ -106,7 +145,7 @@ impl Target {
     fn read(section: &mut Reader<'_>) -> Self {
         Self {
             team: section.optional("team", string()),
-            salespeople: section.or("salespeople", one_or_more(string().example("\"sales@example.com\"")), Vec::new()),
+            salespeople: section.or("salespeople", one_or_more(salesperson()), Vec::new()),
             tags: section.or("tags", list(string()), Vec::new()),
             priority: section.optional("priority", integer(0..=3)),
         }
@@ -128,6 +167,7 @@ fn rule() -> Expect<Rule> {
             language: words(&mut section, "language"),
             answer: section.optional("answer", answer()),
             min_score: section.optional("min_score", integer(0..=100)),
+            min_chance: section.optional("min_chance", integer(0..=100)),
             min_value: section.optional("min_value", float(0.0..=1e15)),
             working_hours: section.optional("working_hours", boolean()),
             target: Target::read(&mut section),
@@ -139,6 +179,43 @@ fn rule() -> Expect<Rule> {
         section.finish();
         Ok(rule)
     })
+}
+
+/// A login, or a table with it.
+fn salesperson() -> Expect<Salesperson> {
+    Expect::new("a login", "\"sales@example.com\"", |item| {
+        if let DeValue::String(login) = item.value()
+            && !login.trim().is_empty()
+        {
+            return Ok(Salesperson { login: login.to_string(), limit: None, weight: 1 });
+        }
+        let Some(mut section) = item.table() else { return Err(Fault::Unexpected { found: None, hint: None }) };
+        let login = section.required("login", string().example("\"sales@example.com\""));
+        let limit = section.optional("limit", integer(1..=100_000));
+        let weight = section.or("weight", integer(1..=10), 1);
+        section.finish();
+        login.map(|login| Salesperson { login, limit, weight }).ok_or(Fault::Reported)
+    })
+}
+
+/// A table of `[[routing.away]]`.
+fn away() -> Expect<Away> {
+    Expect::new(
+        "an absence",
+        "{ login = \"sara@example.com\", from = \"2026-12-01\", until = \"2026-12-14\" }",
+        |item| {
+            let Some(mut section) = item.table() else { return Err(Fault::Unexpected { found: None, hint: None }) };
+            let login = section.required("login", string().example("\"sara@example.com\""));
+            let from = section.required("from", date());
+            let until = section.required("until", date());
+            if from.zip(until).is_some_and(|(from, until)| until < from) {
+                section.problem("until", "is before `from`", Some("`until` is the last day of the absence".to_owned()));
+            }
+            section.finish();
+            let (Some(login), Some(from), Some(until)) = (login, from, until) else { return Err(Fault::Reported) };
+            Ok(Away { login, from, until })
+        },
+    )
 }
 
 fn answer() -> Expect<Answer> {
@@ -155,6 +232,12 @@ fn weekday() -> Expect<Weekday> {
     string().example("\"Sun\"").try_map(|day: String| {
         day.parse::<Weekday>().map_err(|_| "is no day of the week; write Sun, Mon, Tue, Wed, Thu, Fri or Sat")
     })
+}
+
+fn date() -> Expect<NaiveDate> {
+    string()
+        .example("\"2026-12-01\"")
+        .try_map(|date: String| date.parse::<NaiveDate>().map_err(|_| "is no date such as 2026-12-01"))
 }
 
 fn time() -> Expect<NaiveTime> {
@@ -183,9 +266,19 @@ impl Default for Hours {
 }
 
 impl Hours {
+    /// Which day it is there.
+    pub fn day(&self, time: DateTime<Utc>) -> NaiveDate {
+        self.local(time).date_naive()
+    }
+
+    /// What the clocks show there.
+    pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
+        time.with_timezone(&self.offset)
+    }
+
     /// Whether somebody is there.
     pub fn contain(&self, time: DateTime<Utc>) -> bool {
-        let local = time.with_timezone(&self.offset);
+        let local = self.local(time);
         let clock = local.time();
         let in_time = if self.from <= self.to {
             (self.from..self.to).contains(&clock)

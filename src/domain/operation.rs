@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Candidate, Mark, Message, Model, PartnerDraft, Person};
+use super::{Candidate, LateFlags, Mark, Message, Model, Owner, PartnerDraft, Person};
 
 /// What to do with the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,15 @@ pub struct Operation {
     /// Of [`Action::Mark`]: what became of a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// Among whom a new lead's salesperson is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// Flags that only Odoo can raise, and what follows from them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<LateFlags>,
+    /// What the lead is like, to be learned from once it is won or lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traits: Vec<String>,
 }
 
 /// How an operation ended in Odoo.
@@ -120,6 +129,8 @@ pub enum OpStatus {
     Refused,
     /// Odoo has leads that may be about the same person: they are to be compared first.
     Undecided,
+    /// A flag that only Odoo could raise wants a person to look first.
+    Held,
 }
 
 /// Why Odoo refused.
@@ -154,4 +165,7 @@ pub struct OpResult {
     /// With [`OpStatus::Undecided`]: whom to compare.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
+    /// With [`OpStatus::Held`]: the flags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<String>,
 }

@@ -77,6 +77,9 @@ impl Identity {
                 person: None,
                 message: None,
                 mark: None,
+                owner: None,
+                late: None,
+                traits: Vec::new(),
             },
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn values(examined: &Examined) -> BTreeMap<String, FieldValue> {
         ("referred", text(&lead.referred)),
         ("tag_ids", tags(&all_tags(examined))),
         ("team_id", lookup(lead.team.as_ref().or(routed(examined, &route.team)), Lookup::Team)),
-        ("user_id", lookup(lead.salesperson.as_ref().or(routed(examined, &route.salesperson)), Lookup::Salesperson)),
+        ("user_id", lookup(lead.salesperson.as_ref(), Lookup::Salesperson)),
         ("active", plain(is_archived(examined).then_some(false))),
     ])
 }

@@ -6,7 +6,7 @@
 //! 1. `normalise`: one spelling for what people typed in many
 //! 2. `flags`: what is odd about a lead, and what follows from that
 //! 3. duplicates: Odoo alone knows them, so they are looked for where the operation is carried out
-//! 4. `score`: how promising it is, and why
+//! 4. `score`: how promising it is, and why; `learned`: its chance by the shop's own won and lost leads
 //! 5. `route`: who gets it
 //! 6. `identity`: the reference of the record, the key of the operation
 //! 7. `lead`, `own`, `order`: Odoo's fields, and the addon's own
@@ -15,6 +15,7 @@ pub mod duplicates;
 mod flags;
 mod identity;
 mod lead;
+pub mod learned;
 mod normalise;
 mod order;
 mod own;
@@ -22,23 +23,27 @@ mod route;
 mod score;
 mod values;
 
+use std::{
+    collections::BTreeSet,
+    mem,
+    sync::{Arc, PoisonError, RwLock},
+};
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 pub use self::{
     flags::{DncList, Raised},
+    learned::{Chance, Model, Report as LearnedReport},
     normalise::{Normalised, e164},
     route::Route,
     score::{Part, Score},
 };
 use crate::{
     config::{self, Config, FlagAction},
-    domain::{Action, Draft, LeadDraft, Mark, Message, MessageDraft, Operation, OrderState, Person},
+    domain::{Action, Draft, HELD, LeadDraft, Mark, Message, MessageDraft, Operation, OrderState, Person},
 };
 use identity::Identity;
-
-/// How the reason begins for which an operation is held.
-pub const HELD: &str = "held for review";
 
 /// What the operations depend on beside the delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +52,8 @@ pub struct IntakeContext {
     pub silent: bool,
     /// When the delivery arrived.
     pub received_at: DateTime<Utc>,
+    /// Domains that take no mail, as far as that was asked.
+    pub no_mail: BTreeSet<String>,
 }
 
 /// An operation for the outbox.
@@ -71,6 +78,10 @@ pub struct Examined {
     pub flags: Vec<Raised>,
     /// How promising it is.
     pub score: Score,
+    /// What the model knows it by.
+    pub traits: Vec<String>,
+    /// Its learned chance to be won, if a model is in use.
+    pub chance: Option<Chance>,
     /// Who gets it.
     pub route: Route,
 }
@@ -83,6 +94,7 @@ pub struct Intake {
     scoring: config::Scoring,
     routing: config::Routing,
     dnc: DncList,
+    learned: Arc<RwLock<Option<Arc<Model>>>>,
 }
 
 impl Intake {
@@ -92,9 +104,24 @@ impl Intake {
             settings: config.intake.clone(),
             flags: config.flags.clone(),
             scoring: config.scoring,
-            routing: config.routing.clone(),
+            routing: route::prepared(config.routing.clone()),
             dnc,
+            learned: Arc::default(),
         }
+    }
+
+    /// From now on, chances are those of this model, or there are none.
+    pub fn learn(&self, model: Option<Model>) {
+        *self.learned.write().unwrap_or_else(PoisonError::into_inner) = model.map(Arc::new);
+    }
+
+    fn model(&self) -> Option<Arc<Model>> {
+        self.learned.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The settings of what is learned, and of the clock that it goes by.
+    pub fn learning(&self) -> (config::Learned, &config::Hours) {
+        (self.scoring.learned, &self.routing.hours)
     }
 
     /// Plans the operations for a delivery, in the order in which they must run.
@@ -105,9 +132,14 @@ impl Intake {
             let identity = Identity::new(source_id, delivery_key, index, &draft);
             match draft {
                 Draft::Lead(lead) => {
-                    let examined = self.examine(source_id, identity.reference(), lead, ctx.received_at);
+                    let mut examined = self.examine(source_id, identity.reference(), lead, ctx);
                     let mut push = push(&identity, &examined, ctx);
+                    push.operation.traits = mem::take(&mut examined.traits);
                     let lead = &examined.normalised.lead;
+                    // A lead that names its team or salesperson has an owner.
+                    let named = lead.team.is_some() || lead.salesperson.is_some();
+                    push.operation.owner = examined.route.owner().filter(|_| !named);
+                    push.operation.late = Some(flags::late(lead, &self.flags));
                     push.operation.person = self.settings.duplicates.enabled.then(|| person(lead, country));
                     pushes.push(push);
                 }
@@ -139,7 +171,7 @@ impl Intake {
     /// A message brings a lead along, for whoever has none; what is written stays out of the lead's description.
     fn message(&self, source_id: &str, identity: &Identity, draft: MessageDraft, ctx: &IntakeContext) -> NewPush {
         let MessageDraft { lead, message } = draft;
-        let examined = self.examine(source_id, identity.reference(), lead, ctx.received_at);
+        let examined = self.examine(source_id, identity.reference(), lead, ctx);
         let mut push = push(identity, &examined, ctx);
         push.operation.values.remove("description");
         let lead = &examined.normalised.lead;
@@ -155,15 +187,20 @@ impl Intake {
     }
 
     /// Everything that is found out about a lead before it goes to Odoo.
-    pub fn examine(&self, source_id: &str, reference: &str, lead: LeadDraft, received_at: DateTime<Utc>) -> Examined {
+    pub fn examine(&self, source_id: &str, reference: &str, lead: LeadDraft, ctx: &IntakeContext) -> Examined {
         let country = self.settings.country_of(source_id);
         let normalised = normalise::lead(lead, country);
         let lead = &normalised.lead;
-        let flags = flags::raise(lead, country, &self.flags, &self.dnc);
+        let flags = flags::raise(lead, country, &self.flags, &self.dnc, &ctx.no_mail);
         let score = score::score(lead, &flags, &self.scoring);
-        let subject = route::Subject { lead, source_id, reference, score: score.total, received_at };
+        let learns = self.scoring.learned.enabled;
+        let received_at = ctx.received_at;
+        let traits = if learns { learned::of_lead(lead, &flags, received_at, &self.routing.hours) } else { Vec::new() };
+        let chance = self.model().map(|model| model.chance(&traits));
+        let percent = chance.as_ref().map(|chance| chance.percent);
+        let subject = route::Subject { lead, source_id, reference, score: score.total, chance: percent, received_at };
         let route = route::route(&subject, &self.routing);
-        Examined { normalised, flags, score, route }
+        Examined { normalised, flags, score, traits, chance, route }
     }
 }
 
@@ -175,7 +212,7 @@ fn push(identity: &Identity, examined: &Examined, ctx: &IntakeContext) -> NewPus
     push.operation.values.extend(own::values(examined));
     let held = |raised: &&Raised| raised.action == FlagAction::Hold;
     let reasons: Vec<_> = examined.flags.iter().filter(held).map(|raised| raised.flag.code()).collect();
-    push.held = (!reasons.is_empty()).then(|| format!("{HELD}: {}", reasons.join(", ")));
+    push.held = (!reasons.is_empty()).then(|| format!("{HELD}{}", reasons.join(", ")));
     push
 }
 

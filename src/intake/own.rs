@@ -6,6 +6,7 @@
 use super::{
     Examined,
     flags::Raised,
+    learned::Chance,
     values::{plain, present},
 };
 use crate::domain::{FieldValue, Lookup, OWN_FIELDS};
@@ -24,6 +25,8 @@ pub(super) fn values(examined: &Examined) -> Vec<(String, FieldValue)> {
     let values = present([
         ("score", plain(Some(examined.score.total))),
         ("score_reasons", plain(Some(examined.score.reasons()))),
+        ("chance", plain(examined.chance.as_ref().map(|chance| chance.percent))),
+        ("chance_reasons", plain(examined.chance.as_ref().map(Chance::reasons))),
         ("flag_ids", Some(FieldValue::Lookups(flags))),
         ("flag_reasons", lines(reasons)),
         ("route", plain(examined.route.rule.clone())),

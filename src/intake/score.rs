@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn weights_are_proportions() {
-        let only_quality = config::Scoring { campaign: 0, activity: 0, quality: 7, engagement: 0 };
+        let only_quality =
+            config::Scoring { campaign: 0, activity: 0, quality: 7, engagement: 0, ..config::Scoring::default() };
         assert_eq!(score(&lead(), &[], &only_quality).total, 100);
         assert_eq!(score(&lead(), &[raised(Flag::InvalidPhone)], &only_quality).total, 60);
         assert_eq!(score(&LeadDraft::default(), &[], &config::Scoring::default()).total, 0);

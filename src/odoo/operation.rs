@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::{Action, Mark, Message, Model, OpResult, Person},
+    domain::{Action, Mark, Message, Model, OpResult, Person, ReadyFlags},
     intake::duplicates::{Decision, Keys},
 };
 
@@ -48,6 +48,12 @@ pub struct ReadyOperation {
     /// What became of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// Among whom the salesperson of a new lead is chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<ReadyOwner>,
+    /// Flags that only Odoo can raise, and what follows from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<ReadyFlags>,
     /// The id that the daemon's own store has for this reference. Used without the addon only: the addon has its own
     /// bindings, which follow merges.
     #[serde(skip)]
@@ -66,6 +72,35 @@ pub struct Matching {
     /// What was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+}
+
+/// An [`Owner`](crate::domain::Owner) by ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReadyOwner {
+    /// The rule: its people take turns.
+    pub rule: String,
+    /// Whoever has had the person's lead gets this one too.
+    pub sticky: bool,
+    /// Those of the rule.
+    pub among: Vec<ReadySeller>,
+    /// For when none of them can.
+    pub otherwise: Vec<ReadySeller>,
+    /// Who is away.
+    pub away: Vec<i64>,
+    /// Logins that no active user has.
+    pub unknown: Vec<String>,
+}
+
+/// Somebody who gets leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReadySeller {
+    /// The user.
+    pub id: i64,
+    /// No further lead while so many of theirs are open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// So many turns where others have one.
+    pub weight: u8,
 }
 
 /// What became of an operation.

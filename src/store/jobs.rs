@@ -160,6 +160,8 @@ pub struct Job {
     pub lease_token: i64,
     /// When it was added (ms).
     pub created_at: i64,
+    /// It was held, and a person let it go on.
+    pub reviewed: bool,
 }
 
 /// How an attempt ended.
@@ -516,19 +518,23 @@ fn claim(connection: &Connection, kind: JobKind, limit: usize, now: i64, until: 
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut query = connection.prepare_cached(queries::JOB_CLAIM)?;
     let mut jobs = query
-        .query_map(params![kind, now, limit, token, until, later(now, LONGEST_WAIT), SUSPICIOUS_AFTER], |row| {
-            Ok(Job {
-                id: row.get(0)?,
-                lane: Lane::from_number(row.get(1)?),
-                key: row.get(2)?,
-                record_key: row.get(3)?,
-                payload: row.get(4)?,
-                attempts: row.get(5)?,
-                delivery_id: row.get(6)?,
-                created_at: row.get(7)?,
-                lease_token: token,
-            })
-        })?
+        .query_map(
+            params![kind, now, limit, token, until, later(now, LONGEST_WAIT), SUSPICIOUS_AFTER, crate::domain::HELD],
+            |row| {
+                Ok(Job {
+                    id: row.get(0)?,
+                    lane: Lane::from_number(row.get(1)?),
+                    key: row.get(2)?,
+                    record_key: row.get(3)?,
+                    payload: row.get(4)?,
+                    attempts: row.get(5)?,
+                    delivery_id: row.get(6)?,
+                    created_at: row.get(7)?,
+                    reviewed: row.get(8)?,
+                    lease_token: token,
+                })
+            },
+        )?
         .collect::<Result<Vec<_>, _>>()?;
     // The order of RETURNING is not defined.
     jobs.sort_by_key(|job| (job.lane as i64, job.id));

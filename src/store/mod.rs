@@ -14,6 +14,7 @@ mod changes;
 mod deliveries;
 mod error;
 mod jobs;
+mod learned;
 mod meta;
 mod migrations;
 mod mirror;
@@ -50,6 +51,7 @@ pub use jobs::{
     Attempt, Finish, Job, JobDetail, JobFilter, JobKind, JobState, LONGEST_WAIT, Lane, MOST_ATTEMPTS, NewJob, Outcome,
     PushOutcome,
 };
+pub use learned::{Outcome as LeadOutcome, Sample};
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
 pub use parked::{Decision, ParkedKey};
 pub use platforms::{FormCount, Listed};

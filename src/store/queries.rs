@@ -32,6 +32,8 @@ pub(super) const JOB_OUTCOME: &str = include_str!("../../sql/job/outcome.sql");
 pub(super) const JOB_PARKED_KEYS: &str = include_str!("../../sql/job/parked_keys.sql");
 pub(super) const JOB_RELEASE_ALL: &str = include_str!("../../sql/job/release_all.sql");
 pub(super) const JOB_RETRY: &str = include_str!("../../sql/job/retry.sql");
+pub(super) const LEARNED_GET: &str = include_str!("../../sql/learned/get.sql");
+pub(super) const LEARNED_PUT: &str = include_str!("../../sql/learned/put.sql");
 pub(super) const LISTED_COUNTS: &str = include_str!("../../sql/listed/counts.sql");
 pub(super) const LISTED_INSERT: &str = include_str!("../../sql/listed/insert.sql");
 pub(super) const META_DELETE: &str = include_str!("../../sql/meta/delete.sql");
@@ -55,6 +57,9 @@ pub(super) const RETENTION_CHANGES: &str = include_str!("../../sql/retention/cha
 pub(super) const RETENTION_DELIVERIES: &str = include_str!("../../sql/retention/deliveries.sql");
 pub(super) const RETENTION_JOBS: &str = include_str!("../../sql/retention/jobs.sql");
 pub(super) const RETENTION_LISTED: &str = include_str!("../../sql/retention/listed.sql");
+pub(super) const SAMPLE_PAGE: &str = include_str!("../../sql/sample/page.sql");
+pub(super) const SAMPLE_PURGE: &str = include_str!("../../sql/sample/purge.sql");
+pub(super) const SAMPLE_PUT: &str = include_str!("../../sql/sample/put.sql");
 pub(super) const STATS_COUNT: &str = include_str!("../../sql/stats/count.sql");
 pub(super) const STATS_OLDEST: &str = include_str!("../../sql/stats/oldest.sql");
 pub(super) const STATS_OPEN: &str = include_str!("../../sql/stats/open.sql");
@@ -99,6 +104,8 @@ mod tests {
         ("job/parked_keys.sql", JOB_PARKED_KEYS),
         ("job/release_all.sql", JOB_RELEASE_ALL),
         ("job/retry.sql", JOB_RETRY),
+        ("learned/get.sql", LEARNED_GET),
+        ("learned/put.sql", LEARNED_PUT),
         ("listed/counts.sql", LISTED_COUNTS),
         ("listed/insert.sql", LISTED_INSERT),
         ("meta/delete.sql", META_DELETE),
@@ -122,6 +129,9 @@ mod tests {
         ("retention/deliveries.sql", RETENTION_DELIVERIES),
         ("retention/jobs.sql", RETENTION_JOBS),
         ("retention/listed.sql", RETENTION_LISTED),
+        ("sample/page.sql", SAMPLE_PAGE),
+        ("sample/purge.sql", SAMPLE_PURGE),
+        ("sample/put.sql", SAMPLE_PUT),
         ("stats/count.sql", STATS_COUNT),
         ("stats/oldest.sql", STATS_OLDEST),
         ("stats/open.sql", STATS_OPEN),

@@ -4,6 +4,9 @@ use rusqlite::params;
 
 use super::{Store, StoreError, queries};
 
+/// How long it is known what leads were like when they came in (ms): three years.
+const SAMPLES: i64 = 3 * 365 * 24 * 3600 * 1000;
+
 /// What to forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
@@ -28,6 +31,8 @@ pub struct Purged {
     pub changes: usize,
     /// Leads that a platform listed.
     pub listed: usize,
+    /// What leads were like when they came in.
+    pub samples: usize,
 }
 
 impl Purged {
@@ -40,6 +45,7 @@ impl Purged {
 impl Store {
     /// One step; repeat it until it is empty.
     pub async fn purge(&self, retention: Retention) -> Result<Purged, StoreError> {
+        let now = self.now();
         let limit = i64::try_from(retention.batch).unwrap_or(i64::MAX);
         self.write(move |connection| {
             let run = |sql, before: i64| connection.prepare_cached(sql)?.execute(params![before, limit]);
@@ -49,6 +55,7 @@ impl Store {
                 deliveries: run(queries::RETENTION_DELIVERIES, retention.replays_older_than)?,
                 changes: run(queries::RETENTION_CHANGES, retention.older_than)?,
                 listed: run(queries::RETENTION_LISTED, retention.older_than)?,
+                samples: run(queries::SAMPLE_PURGE, now - SAMPLES)?,
             })
         })
         .await

@@ -10,6 +10,7 @@
 pub mod backend;
 pub mod changes;
 pub mod governor;
+pub mod learn;
 mod own;
 pub mod prepare;
 pub mod pull;

@@ -9,6 +9,7 @@ use crate::domain::{FieldValue, Lookup, OWN_FIELDS, Operation};
 /// What is told where Odoo has not the fields: in this order, under these names.
 const TOLD: &[(&str, &str)] = &[
     ("score", "Score"),
+    ("chance", "Chance to be won, %"),
     ("flag_ids", "Flags"),
     ("platform", "Platform"),
     ("form_name", "Form"),

@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    domain::{Action, FieldValue, Lookup, Model, Operation, PartnerDraft, Person},
+    domain::{
+        Action, FieldValue, LateFlags, Lookup, Model, Operation, Owner, PartnerDraft, Person, ReadyFlags, Seller,
+    },
     intake::duplicates,
-    odoo::{Matching, ReadyOperation, Resolved, xmlid_for},
+    odoo::{Matching, ReadyOperation, ReadyOwner, ReadySeller, Resolved, xmlid_for},
 };
 
 /// What must be asked before a batch can be sent.
@@ -34,7 +36,13 @@ pub struct Answers {
 /// Collects what must be asked about `operations`.
 pub fn questions<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> Questions {
     let mut questions = Questions::default();
-    operations.into_iter().flat_map(|operation| operation.values.values()).for_each(|value| ask(value, &mut questions));
+    for operation in operations {
+        operation.values.values().for_each(|value| ask(value, &mut questions));
+        let logins = operation.owner.iter().flat_map(Owner::logins);
+        questions.lookups.extend(logins.cloned().map(Lookup::Salesperson));
+        let tags = operation.late.iter().flat_map(|late| &late.tag);
+        questions.lookups.extend(tags.cloned().map(Lookup::Tag));
+    }
     questions
 }
 
@@ -70,6 +78,8 @@ pub struct Known {
     pub base: Option<Map<String, Value>>,
     /// Fields that are the daemon's own.
     pub owned: Vec<String>,
+    /// A person has looked at it.
+    pub reviewed: bool,
 }
 
 /// Turns operations into ready ones, in order, customers before the orders that need them.
@@ -154,10 +164,45 @@ impl<'a> Preparer<'a> {
             matching: operation.person.clone().map(matching),
             message: operation.message.clone(),
             mark: operation.mark.clone(),
+            owner: operation.owner.as_ref().map(|owner| self.owner(owner)),
+            flags: operation.late.as_ref().map(|late| self.flags(late, known.reviewed)),
             id: None,
             bound_id: known.bound_id,
         };
         Ok(Prepared { customer, operation })
+    }
+
+    /// Whoever is not an active user cannot be given anything; there are others.
+    fn owner(&self, owner: &Owner) -> ReadyOwner {
+        let user = |login: &String| self.id(&Lookup::Salesperson(login.clone())).ok();
+        let sellers = |sellers: &[Seller]| {
+            let ready = |seller: &Seller| {
+                Some(ReadySeller { id: user(&seller.login)?, limit: seller.limit, weight: seller.weight })
+            };
+            sellers.iter().filter_map(ready).collect()
+        };
+        let mut unknown: Vec<String> = owner.logins().filter(|login| user(login).is_none()).cloned().collect();
+        unknown.dedup();
+        ReadyOwner {
+            rule: owner.rule.clone(),
+            sticky: owner.sticky,
+            among: sellers(&owner.among),
+            otherwise: sellers(&owner.otherwise),
+            away: owner.away.iter().filter_map(user).collect(),
+            unknown,
+        }
+    }
+
+    fn flags(&self, late: &LateFlags, reviewed: bool) -> ReadyFlags {
+        let tag = |code: &String| Some((code.clone(), self.id(&Lookup::Tag(code.clone())).ok()?));
+        ReadyFlags {
+            emails: late.emails.clone(),
+            phones: late.phones.clone(),
+            tag: late.tag.iter().filter_map(tag).collect(),
+            archive: late.archive.clone(),
+            hold: late.hold.clone(),
+            reviewed,
+        }
     }
 
     fn is_unneeded(&self, lookup: &Lookup) -> bool {
@@ -217,6 +262,8 @@ impl<'a> Preparer<'a> {
             matching: None,
             message: None,
             mark: None,
+            owner: None,
+            flags: None,
             id: None,
             bound_id: None,
         };
@@ -301,6 +348,9 @@ mod tests {
             person: None,
             message: None,
             mark: None,
+            owner: None,
+            late: None,
+            traits: Vec::new(),
         }
     }
 

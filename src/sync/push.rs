@@ -18,13 +18,15 @@ use crate::{
 #[derive(Debug)]
 pub enum Pushed {
     /// In Odoo. The binding is for the store.
-    Done(OpResult, Option<Binding>),
+    Done(Box<OpResult>, Option<Binding>),
     /// Refused for good, in Odoo's words or ours.
     Refused(String),
     /// The call failed; its class says what now.
     Failed(OdooError),
     /// Leads of the same person keep coming: it is its turn with the next batch.
     Later,
+    /// These flags want a person to look first.
+    Held(Vec<String>),
 }
 
 /// Which fields the daemon owns, per model.
@@ -57,16 +59,18 @@ const OLD_ADDON: &str = "the addon in Odoo knows no messages yet: update it to 1
 /// batch, each needs those before it to be there.
 const ROUNDS: usize = 8;
 
-/// Sends `operations` and says how each ended, in order.
+/// Sends `operations` and says how each ended, in order. With each, whether a person has looked at it.
 pub async fn push(
     session: &Session,
     store: &Store,
     owned: &Owned,
     policy: &Duplicates,
-    operations: &[Operation],
+    operations: &[(Operation, bool)],
 ) -> Result<Vec<Pushed>, StoreError> {
+    let reviewed: Vec<bool> = operations.iter().map(|(_, reviewed)| *reviewed).collect();
     let has = |field: &str| session.bridge.has_field(Model::Lead, field);
-    let operations: Vec<Cow<'_, Operation>> = operations.iter().map(|operation| own::fit(operation, has)).collect();
+    let operations: Vec<Cow<'_, Operation>> =
+        operations.iter().map(|(operation, _)| own::fit(operation, has)).collect();
     let operations: Vec<&Operation> = operations.iter().map(Cow::as_ref).collect();
     let questions = prepare::questions(operations.iter().copied());
     let _customers = match questions.partners.is_empty() {
@@ -92,6 +96,7 @@ pub async fn push(
             bound_id: binding.map(|binding| binding.record_id),
             base: binding.map(|binding| binding.written.clone()),
             owned: owned.of(operation),
+            reviewed: reviewed[position],
         };
         match preparer.prepare(operation, known) {
             Ok(prepared) => {
@@ -222,6 +227,10 @@ fn read_answers(units: &[Unit], applied: Vec<Applied>) -> Vec<(usize, Answer)> {
             outcomes.push((*position, Answer::Undecided(result.candidates)));
             continue;
         }
+        if result.status == OpStatus::Held {
+            outcomes.push((*position, Answer::Pushed(Box::new(Pushed::Held(result.held)))));
+            continue;
+        }
         let answer = read_answer(&prepared.operation, customer, result, written);
         outcomes.push((*position, Answer::Pushed(Box::new(answer))));
     }
@@ -249,5 +258,5 @@ fn read_answer(
         record_id,
         written,
     });
-    Pushed::Done(result, binding)
+    Pushed::Done(Box::new(result), binding)
 }

@@ -1,12 +1,13 @@
 //! Intake: from a stored delivery to the operations it asks for. No network.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::DateTime;
 
-use super::{Handler, POLL, try_again};
+use super::{Handler, MailDomains, POLL, try_again};
 use crate::{
     clock::Clock,
+    domain::Draft,
     fetch::Order,
     intake::{Intake, IntakeContext, NewPush},
     sources::{Content, Registry, identity_of},
@@ -26,6 +27,8 @@ pub struct IntakeHandler {
     pub intake: Arc<Intake>,
     /// The time.
     pub clock: Clock,
+    /// Asks which domains take no mail, if that is wanted.
+    pub mail: Option<Arc<MailDomains>>,
     /// Waits while so many live operations could be pushed now. None: never.
     pub ahead: Option<usize>,
 }
@@ -63,31 +66,49 @@ impl Handler for IntakeHandler {
                 return jobs.iter().map(|job| try_again(job, &self.clock, None, &error.to_string())).collect();
             }
         };
+        let read: Vec<_> = deliveries
+            .into_iter()
+            .map(|delivery| {
+                let delivery = delivery.ok_or("its delivery is gone")?;
+                let content = read(&self.sources, &delivery)?;
+                Ok::<_, String>((delivery, content))
+            })
+            .collect();
+        let no_mail = match &self.mail {
+            Some(mail) => mail.without_mail(read.iter().flatten().flat_map(|(_, content)| drafts(content))).await,
+            None => BTreeSet::new(),
+        };
         jobs.iter()
-            .zip(deliveries)
-            .map(|(job, delivery)| match delivery {
-                None => Outcome::Park { error: "its delivery is gone".to_owned() },
-                Some(delivery) => self.plan(job, &delivery).unwrap_or_else(|error| Outcome::Park { error }),
+            .zip(read)
+            .map(|(job, read)| {
+                let then =
+                    read.and_then(|(delivery, content)| jobs_of(&self.intake, &delivery, job.lane, content, &no_mail));
+                match then {
+                    Ok(then) => Outcome::Done { result: None, then, bindings: Vec::new() },
+                    Err(error) => Outcome::Park { error },
+                }
             })
             .collect()
     }
 }
 
-impl IntakeHandler {
-    fn plan(&self, job: &Job, delivery: &Delivery) -> Result<Outcome, String> {
-        let then = jobs_of(&self.sources, &self.intake, delivery, job.lane)?;
-        Ok(Outcome::Done { result: None, then, bindings: Vec::new() })
-    }
-}
-
-/// The jobs that follow from a delivery. The error is for a person: the delivery stays and can be tried again once its
-/// cause is mended.
-pub fn jobs_of(sources: &Registry, intake: &Intake, delivery: &Delivery, lane: Lane) -> Result<Vec<NewJob>, String> {
+/// What a delivery says. The error is for a person: the delivery stays and can be tried again once its cause is mended.
+pub fn read(sources: &Registry, delivery: &Delivery) -> Result<Content, String> {
     let source = sources.get(&delivery.source).ok_or_else(|| {
         format!("source `{}` is no longer configured; add [sources.{0}] again and retry", delivery.source)
     })?;
-    let parsed = source.parse(&delivery.body).map_err(|error| error.to_string())?;
-    let drafts = match parsed.content {
+    Ok(source.parse(&delivery.body).map_err(|error| error.to_string())?.content)
+}
+
+/// The jobs that follow from what a delivery says; `no_mail` are domains that take none.
+pub fn jobs_of(
+    intake: &Intake,
+    delivery: &Delivery,
+    lane: Lane,
+    content: Content,
+    no_mail: &BTreeSet<String>,
+) -> Result<Vec<NewJob>, String> {
+    let drafts = match content {
         Content::Drafts(drafts) => drafts,
         Content::References(references) => {
             let order = |reference| Order { source: delivery.source.clone(), reference };
@@ -96,7 +117,7 @@ pub fn jobs_of(sources: &Registry, intake: &Intake, delivery: &Delivery, lane: L
         Content::Changes(_) => return Err("changes from Odoo need no intake".to_owned()),
     };
     let received_at = DateTime::from_timestamp_millis(delivery.received_at).unwrap_or_default();
-    let context = IntakeContext { silent: lane == Lane::Backfill, received_at };
+    let context = IntakeContext { silent: lane == Lane::Backfill, received_at, no_mail: no_mail.clone() };
     let planned = intake.plan(identity_of(&delivery.source), &delivery.key, drafts, &context);
     let job = |push: NewPush| NewJob {
         kind: JobKind::Push,
@@ -110,4 +131,12 @@ pub fn jobs_of(sources: &Registry, intake: &Intake, delivery: &Delivery, lane: L
         held: push.held,
     };
     Ok(planned.into_iter().map(job).collect())
+}
+
+/// The drafts of what was read.
+fn drafts(content: &Content) -> &[Draft] {
+    match content {
+        Content::Drafts(drafts) => drafts,
+        Content::References(_) | Content::Changes(_) => &[],
+    }
 }

@@ -9,6 +9,7 @@
 
 mod fetch;
 mod intake;
+mod mx;
 mod push;
 pub mod retry;
 
@@ -20,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 pub use fetch::FetchHandler;
-pub use intake::{AHEAD, IntakeHandler, jobs_of};
+pub use intake::{AHEAD, IntakeHandler, jobs_of, read};
+pub use mx::MailDomains;
 pub use push::PushHandler;
 
 use crate::{

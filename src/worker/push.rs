@@ -5,15 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use tracing::{info, warn};
 
 use super::{Handler, try_again};
 use crate::{
     clock::Clock,
     config::Duplicates,
-    domain::Operation,
+    domain::{FieldValue, HELD, OWN_FIELDS, OpResult, OpStatus, Operation},
     odoo::OdooError,
-    store::{Job, JobKind, Outcome, Store},
+    store::{Job, JobKind, Outcome, Sample, Store},
     sync::{
         Backend, Governor, Session,
         push::{self, Owned, Pushed},
@@ -88,7 +89,7 @@ impl PushHandler {
             .iter()
             .map(|job| match serde_json::from_str::<Operation>(&job.payload) {
                 Ok(operation) => {
-                    operations.push(operation);
+                    operations.push((operation, job.reviewed));
                     None
                 }
                 Err(error) => Some(format!("the stored operation is damaged: {error}")),
@@ -103,11 +104,13 @@ impl PushHandler {
             }
         };
         let mut failed = false;
+        let mut samples = Vec::new();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for (job, damaged) in jobs.iter().zip(damaged) {
             outcomes.push(match damaged.map_or_else(|| pushed.next(), |error| Some(Pushed::Refused(error))) {
                 Some(Pushed::Done(result, binding)) => {
                     self.metrics.pushed(job_result(&result));
+                    samples.extend(sample(job, &result));
                     Outcome::Done {
                         result: serde_json::to_string(&result).ok(),
                         then: Vec::new(),
@@ -118,6 +121,10 @@ impl PushHandler {
                     self.metrics.pushed("refused");
                     warn!(job = job.id, "an operation is refused and parked: see `g-assistant outbox show {}`", job.id);
                     Outcome::Park { error }
+                }
+                Some(Pushed::Held(flags)) => {
+                    self.metrics.pushed("held");
+                    Outcome::Park { error: format!("{HELD}{}", flags.join(", ")) }
                 }
                 Some(Pushed::Failed(error)) => {
                     if !failed {
@@ -131,6 +138,11 @@ impl PushHandler {
                 // `push` answers each operation.
                 None => self.release("waiting for Odoo"),
             });
+        }
+        if !samples.is_empty()
+            && let Err(error) = self.store.put_samples(samples).await
+        {
+            warn!(%error, "what leads were like could not be kept to learn from");
         }
         let took = (self.clock.now() - started).to_std().unwrap_or_default();
         self.metrics.push_batch(operations.len(), took);
@@ -155,8 +167,21 @@ impl PushHandler {
     }
 }
 
-fn job_result(result: &crate::domain::OpResult) -> &'static str {
-    use crate::domain::OpStatus::*;
+/// What a lead that is new in Odoo was like.
+fn sample(job: &Job, result: &OpResult) -> Option<Sample> {
+    if result.status != OpStatus::Created {
+        return None;
+    }
+    let operation: Operation = serde_json::from_str(&job.payload).ok()?;
+    let score = operation.values.get(&format!("{OWN_FIELDS}score"));
+    let Some(FieldValue::Plain(Value::Number(score))) = score else { return None };
+    let (record_id, score) = (result.id?, u8::try_from(score.as_u64()?).ok()?);
+    let sample = Sample { record_id, at: job.created_at, score, traits: operation.traits };
+    (!sample.traits.is_empty()).then_some(sample)
+}
+
+fn job_result(result: &OpResult) -> &'static str {
+    use OpStatus::*;
     match result.status {
         Created => "created",
         Updated => "updated",
@@ -164,5 +189,6 @@ fn job_result(result: &crate::domain::OpResult) -> &'static str {
         Gone => "gone",
         Refused => "refused",
         Undecided => "undecided",
+        Held => "held",
     }
 }

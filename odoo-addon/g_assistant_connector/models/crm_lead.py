@@ -4,6 +4,12 @@ from odoo import fields, models
 # Read together when one of them is asked for, and not with whatever else Odoo reads: every
 # save reads the lead.
 OWN = {"readonly": True, "copy": False, "prefetch": "g_assistant"}
+SCORE = {
+    "g_assistant_score",
+    "g_assistant_score_reasons",
+    "g_assistant_chance",
+    "g_assistant_chance_reasons",
+}
 
 
 class CrmLead(models.Model):
@@ -14,6 +20,8 @@ class CrmLead(models.Model):
     # them anew with each delivery, and they are neither mirrored nor events.
     g_assistant_score = fields.Integer("Lead Score", **OWN)
     g_assistant_score_reasons = fields.Text("Score Reasons", **OWN)
+    g_assistant_chance = fields.Integer("Chance to Be Won (%)", **OWN)
+    g_assistant_chance_reasons = fields.Text("Chance Reasons", **OWN)
     g_assistant_flag_ids = fields.Many2many(
         "g_assistant.flag",
         "g_assistant_lead_flag_rel",
@@ -42,6 +50,19 @@ class CrmLead(models.Model):
     g_assistant_utm_content = fields.Char("UTM Content", **OWN)
     g_assistant_utm_term = fields.Char("UTM Term", **OWN)
     g_assistant_consent = fields.Text("Consent", **OWN)
+
+    def _g_assistant_keep_score(self, parsed):
+        """Leave out of what a delivery brings a score that is worse than the one that is
+        there, unless the delivery has a new flag: most later ones only say less. The chance
+        to be won goes with the score."""
+        self.ensure_one()
+        score = parsed.get("g_assistant_score")
+        if score is None or score >= self.g_assistant_score:
+            return parsed
+        flags = self.env["g_assistant.flag"].browse(parsed.get("g_assistant_flag_ids") or [])
+        # That the person was known already says nothing against the lead.
+        new = (flags - self.g_assistant_flag_ids).filtered(lambda flag: flag.code != "DUPLICATE")
+        return parsed if new else {name: value for name, value in parsed.items() if name not in SCORE}
 
     def _merge_opportunity(self, *args, **kwargs):
         """What the losers were for the daemon, the winner is from now on."""

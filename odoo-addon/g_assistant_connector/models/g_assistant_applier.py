@@ -17,6 +17,7 @@ from odoo.exceptions import UserError, ValidationError
 
 from .. import kinds, merge, values
 from ..values import Unfit
+from .g_assistant_operation import OPEN_ENDS
 
 MODELS = (kinds.LEAD, kinds.ORDER, "res.partner")
 ACTIONS = ("upsert", "update", "confirm", "cancel", "mark")
@@ -60,6 +61,10 @@ class Operation:
         self.mark = raw.get("mark")
         # The lead of a message's person, and its state, if it is not open any more.
         self.before = None
+        self.owner = raw.get("owner")
+        self.late = raw.get("flags")
+        # Whose turn it was, if it was anybody's.
+        self.turn = None
         # The person was known: the record is another's, and this is added to it.
         self.attached = False
         self.result = None
@@ -166,7 +171,7 @@ class Applier(models.AbstractModel):
                 operation.result = {**known[operation.key], "replayed": True}
             elif not operation.result:
                 result = first[operation.key].result
-                operation.result = {**result, "replayed": result["status"] not in ("refused", "undecided")}
+                operation.result = {**result, "replayed": result["status"] not in OPEN_ENDS}
         return [operation.result for operation in operations]
 
     @api.model
@@ -199,6 +204,8 @@ class Applier(models.AbstractModel):
             self.env["g_assistant.conversation"]._check_form(operation.message)
             if operation.message and (operation.model, operation.action) != (kinds.LEAD, "upsert"):
                 raise Unfit("a message is for the lead of its person")
+            self.env["g_assistant.owner"]._check_form(operation.owner)
+            self.env["g_assistant.flag"]._check_form(operation.late)
         except Unfit as error:
             operation.refuse(error)
 
@@ -223,6 +230,7 @@ class Applier(models.AbstractModel):
         self._find_by_id(operations, bound)
         conversations._find_leads(operations, bound)
         self._settle_duplicates(operations, bound)
+        self.env["g_assistant.flag"]._raise_late(operations, bound)
         waiting = [operation for operation in operations if not operation.result]
         while waiting:
             ready, waiting = self._ready(waiting, bound)
@@ -403,6 +411,9 @@ class Applier(models.AbstractModel):
                 prepared[operation] = self._create_values(operation, bound)
             except (Unfit, UserError) as error:
                 operation.refuse(error)
+        self.env["g_assistant.owner"]._choose(prepared)
+        for operation, create_values in prepared.items():
+            self._add_defaults(operation.model, create_values)
 
         def create(some):
             model = self.env[some[0].model].with_context(**some[0].context)
@@ -430,17 +441,16 @@ class Applier(models.AbstractModel):
             bound[operation.model, operation.ref] = Bound(record.id, text, changed=True)
             self._know_person(operation, record.id, bound)
             operation.finish("created", record.id)
+        self.env["g_assistant.owner"]._note(created)
         self.env["g_assistant.duplicates"]._note_created(created)
 
     @api.model
     def _create_values(self, operation, bound):
         model = self.env[operation.model]
-        create_values = {
+        return {
             name: values.to_orm(model, name, value)
             for name, value in self._parse(operation, bound).items()
         }
-        self._add_defaults(operation.model, create_values)
-        return create_values
 
     @api.model
     def _add_defaults(self, model_name, create_values):
@@ -480,6 +490,8 @@ class Applier(models.AbstractModel):
                 continue
             parsed = {n: v for n, v in parsed.items() if n not in operation.create_only}
             record = records.browse(binding.res_id).with_prefetch(records.ids)
+            if model_name == kinds.LEAD:
+                parsed = record._g_assistant_keep_score(parsed)
             prepared[operation] = (record.with_context(**operation.context), binding, parsed)
 
         def run(some):
@@ -506,6 +518,7 @@ class Applier(models.AbstractModel):
                 self.env["g_assistant.duplicates"]._reopen(record)
             done, kept, agreed = self._update(operation, record, binding, parsed)
         if operation.attached:
+            self.env["g_assistant.owner"]._adopt(operation, record)
             self.env["g_assistant.duplicates"]._note_attached(
                 operation, record, {} if operation.message else parsed
             )

@@ -5,6 +5,9 @@ from odoo import api, fields, models
 
 from .. import config
 
+# Not done, and not in the ledger: to be corrected, decided or looked at first.
+OPEN_ENDS = ("refused", "undecided", "held")
+
 
 class Operation(models.Model):
     """The ledger: an operation whose key is here is not run again."""
@@ -61,11 +64,10 @@ class Operation(models.Model):
     @api.model
     def _settle(self, results):
         """Store what became of the claimed operations; forget those that are still to do."""
-        open_ends = ("refused", "undecided")
-        refused = [result["key"] for result in results if result["status"] in open_ends]
+        refused = [result["key"] for result in results if result["status"] in OPEN_ENDS]
         if refused:
             self.env.cr.execute("DELETE FROM g_assistant_operation WHERE key = ANY(%s)", [refused])
-        done = [result for result in results if result["status"] not in open_ends]
+        done = [result for result in results if result["status"] not in OPEN_ENDS]
         self.env.cr.execute(
             "UPDATE g_assistant_operation o"
             " SET model = r.model, res_id = r.res_id, status = r.status, result = r.result"

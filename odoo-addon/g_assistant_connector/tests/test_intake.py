@@ -36,10 +36,29 @@ class TestIntake(BridgeCase):
         self.assertEqual(lead.g_assistant_score, 74)
         self.assertEqual(lead.g_assistant_flag_ids, self.spam)
         lead.g_assistant_score = 3
-        again = self.send("i2", g_assistant_score=80, g_assistant_flag_ids=[])
+        again = self.send("i2", g_assistant_score=80, g_assistant_flag_ids=[], g_assistant_chance=30)
         self.assertEqual(again, lead)
         self.assertEqual(lead.g_assistant_score, 80)
         self.assertFalse(lead.g_assistant_flag_ids)
+
+    def test_a_worse_score_needs_a_reason(self):
+        lead = self.send("w1", g_assistant_flag_ids=[], g_assistant_chance=40)
+        # Says less: the score of what is known stays, with its reasons and its chance.
+        worse = {"g_assistant_score": 10, "g_assistant_score_reasons": "less", "g_assistant_chance": 5}
+        self.send("w2", g_assistant_flag_ids=[], g_assistant_platform="google", **worse)
+        self.assertEqual((lead.g_assistant_score, lead.g_assistant_chance), (74, 40))
+        self.assertEqual(lead.g_assistant_score_reasons, "data quality 25/25: valid phone")
+        self.assertEqual(lead.g_assistant_platform, "google")
+        # Says more.
+        self.send("w3", g_assistant_flag_ids=[], g_assistant_score=90, g_assistant_chance=35)
+        self.assertEqual((lead.g_assistant_score, lead.g_assistant_chance), (90, 35))
+        # That the person is known is no reason; that it is spam is one.
+        duplicate = self.env.ref("g_assistant_connector.flag_duplicate")
+        self.send("w4", g_assistant_flag_ids=[duplicate.id], **worse)
+        self.assertEqual(lead.g_assistant_score, 90)
+        self.send("w5", g_assistant_flag_ids=[self.spam.id, duplicate.id], **worse)
+        self.assertEqual((lead.g_assistant_score, lead.g_assistant_chance), (10, 5))
+        self.assertEqual(lead.g_assistant_score_reasons, "less")
 
     def test_they_are_no_events(self):
         lead = self.send("i3")

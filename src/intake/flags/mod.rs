@@ -1,7 +1,7 @@
 //! What is odd about a lead: one file per flag. Nothing is dropped; each flag comes with its reason, and the
 //! configuration says what follows from it.
 //!
-//! `DUPLICATE` is not found here: who is in Odoo already is known only there.
+//! `DUPLICATE`, and who is on Odoo's own blacklists, is not found here but where the operation is carried out ([`late`]).
 
 mod disposable_email;
 mod dnc_list;
@@ -12,13 +12,15 @@ mod spam;
 mod suspicious_domain;
 mod test_lead;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 pub use dnc_list::DncList;
 
 use crate::{
     config::{self, FlagAction},
-    domain::{Flag, LeadDraft},
+    domain::{Flag, LateFlags, LeadDraft},
 };
 
 /// What a check may look at.
@@ -29,6 +31,8 @@ struct Subject<'a> {
     country: Option<&'a str>,
     settings: &'a config::Flags,
     dnc: &'a DncList,
+    /// Domains that take no mail.
+    no_mail: &'a BTreeSet<String>,
 }
 
 /// A check: the reason why the flag is raised, in a few words.
@@ -58,13 +62,36 @@ pub struct Raised {
 }
 
 /// The flags of a normalised lead.
-pub(super) fn raise(lead: &LeadDraft, country: Option<&str>, settings: &config::Flags, dnc: &DncList) -> Vec<Raised> {
+pub(super) fn raise(
+    lead: &LeadDraft,
+    country: Option<&str>,
+    settings: &config::Flags,
+    dnc: &DncList,
+    no_mail: &BTreeSet<String>,
+) -> Vec<Raised> {
     let country = lead.country.as_deref().or(country);
-    let subject = Subject { lead, country, settings, dnc };
+    let subject = Subject { lead, country, settings, dnc, no_mail };
     let raised = |(flag, check): &(Flag, Check)| {
         Some(Raised { flag: *flag, reason: check(&subject)?, action: settings.action(*flag) })
     };
     CHECKS.iter().filter_map(raised).collect()
+}
+
+/// Flags that only Odoo can raise.
+const LATE: [Flag; 2] = [Flag::DncList, Flag::Duplicate];
+
+/// What Odoo is to look for, and what follows.
+pub(super) fn late(lead: &LeadDraft, settings: &config::Flags) -> LateFlags {
+    let with = |action| {
+        LATE.iter().filter(|flag| settings.action(**flag) == action).map(|flag| flag.code().to_owned()).collect()
+    };
+    LateFlags {
+        emails: emails(lead).map(str::to_owned).collect(),
+        phones: phones(lead).map(str::to_owned).collect(),
+        tag: with(FlagAction::Tag),
+        archive: with(FlagAction::Archive),
+        hold: with(FlagAction::Hold),
+    }
 }
 
 /// Every e-mail address of a lead.
@@ -94,7 +121,11 @@ mod tests {
         let lead: LeadDraft = serde_json::from_value(lead).expect("a lead");
         let lead = normalise::lead(lead, Some("SA")).lead;
         let dnc = DncList::new("# asked us not to\n0551112222\nNo@Example.com\n@rival.com\n", Some("SA"));
-        raise(&lead, Some("SA"), &config::Flags::default(), &dnc).iter().map(|raised| raised.flag.code()).collect()
+        let no_mail = BTreeSet::from(["gone.example".to_owned()]);
+        raise(&lead, Some("SA"), &config::Flags::default(), &dnc, &no_mail)
+            .iter()
+            .map(|raised| raised.flag.code())
+            .collect()
     }
 
     #[test]
@@ -121,6 +152,7 @@ mod tests {
             ("DISPOSABLE_EMAIL", json!({"email": "x@sub.mailinator.com"})),
             ("SUSPICIOUS_DOMAIN", json!({"email": "sara@gmial.com"})),
             ("SUSPICIOUS_DOMAIN", json!({"email": "sara@hotmail.con"})),
+            ("SUSPICIOUS_DOMAIN", json!({"email": "sara@Gone.example"})),
             ("DNC_LIST", json!({"phone": "+966 55 111 2222"})),
             ("DNC_LIST", json!({"email": "no@EXAMPLE.com"})),
             ("DNC_LIST", json!({"email": "anybody@rival.com"})),

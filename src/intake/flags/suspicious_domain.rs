@@ -1,4 +1,5 @@
-//! `SUSPICIOUS_DOMAIN`: one letter away from where most people have their mail, or an ending that does not exist.
+//! `SUSPICIOUS_DOMAIN`: one letter away from where most people have their mail, an ending that does not exist, or, if
+//! DNS was asked, a domain that takes no mail.
 
 use super::{Subject, domain, emails};
 
@@ -34,6 +35,9 @@ pub(super) fn check(subject: &Subject<'_>) -> Option<String> {
     emails(subject.lead).filter_map(domain).find_map(|domain| {
         if let Some(meant) = meant(domain) {
             return Some(format!("{domain} looks like {meant}"));
+        }
+        if subject.no_mail.contains(domain) {
+            return Some(format!("{domain} takes no mail"));
         }
         let ending = domain.rsplit('.').next().filter(|ending| NO_ENDINGS.contains(ending))?;
         Some(format!("no domain ends in .{ending}"))

@@ -302,6 +302,8 @@ mod tests {
             matching: None,
             message: None,
             mark: None,
+            owner: None,
+            flags: None,
             bound_id: Some(9),
         };
         let bridge = open(&server, AddonChoice::Auto).await.expect("a bridge");

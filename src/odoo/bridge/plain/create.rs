@@ -38,9 +38,10 @@ impl PlainBridge {
             return Ok(());
         }
         let salespeople = self.salespeople(batch, positions).await?;
+        let owners = self.owners(batch, positions).await?;
         let mut groups: HashMap<Shape, Vec<Import>> = HashMap::new();
         for &position in positions {
-            let import = self.import(batch, position, &salespeople)?;
+            let import = self.import(batch, position, &salespeople, owners.get(&position).copied())?;
             let operation = &batch.operations[position];
             let columns = import.cells.keys().cloned().collect();
             let shape = Shape { model: operation.model, silent: operation.silent, columns };
@@ -121,11 +122,20 @@ impl PlainBridge {
             .collect())
     }
 
-    fn import(&self, batch: &Batch<'_>, position: usize, salespeople: &HashMap<i64, i64>) -> Result<Import, OdooError> {
+    fn import(
+        &self,
+        batch: &Batch<'_>,
+        position: usize,
+        salespeople: &HashMap<i64, i64>,
+        owner: Option<i64>,
+    ) -> Result<Import, OdooError> {
         let operation = &batch.operations[position];
         let fields = self.fields(operation.model)?;
         let mut values = operation.values.clone();
         fields.fit(&mut values);
+        if let Some(owner) = owner {
+            values.insert("user_id".to_owned(), owner.into());
+        }
         if let Some(customer) = batch.customer(operation) {
             values.insert("partner_id".to_owned(), customer.into());
         }
@@ -318,6 +328,8 @@ mod tests {
                 matching: None,
                 message: None,
                 mark: None,
+                owner: None,
+                flags: None,
                 bound_id: None,
             };
             assert_eq!(import_lines(&operation), expected, "{lines}");

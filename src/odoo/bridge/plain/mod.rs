@@ -9,6 +9,7 @@
 //! - What Odoo refuses is a result; an error is never the fault of one operation.
 
 mod create;
+mod owner;
 mod read;
 mod state;
 mod talk;
@@ -43,6 +44,8 @@ pub struct PlainBridge {
     company: Option<i64>,
     /// Whether the user may look up external ids. Found out by trying.
     sees_external_ids: AtomicBool,
+    /// How many leads salespeople with a limit have open.
+    open: tokio::sync::Mutex<HashMap<i64, owner::Open>>,
 }
 
 /// A batch on its way through the rounds.
@@ -76,7 +79,8 @@ impl PlainBridge {
                 info.fields.insert(model, fields.readable.clone());
             }
         }
-        Ok(Self { client, info, fields, company, sees_external_ids: AtomicBool::new(true) })
+        let (sees_external_ids, open) = (AtomicBool::new(true), tokio::sync::Mutex::default());
+        Ok(Self { client, info, fields, company, sees_external_ids, open })
     }
 
     pub(super) async fn guard(&self) -> Result<DatabaseState, OdooError> {
@@ -245,6 +249,7 @@ impl<'a> Batch<'a> {
             error: None,
             replayed: false,
             candidates: Vec::new(),
+            held: Vec::new(),
         };
         self.applied[position].insert(Applied { result, written: Some(Map::new()) })
     }
@@ -258,6 +263,7 @@ impl<'a> Batch<'a> {
             error: Some(OpError { kind: kind.into(), message: message.into() }),
             replayed: false,
             candidates: Vec::new(),
+            held: Vec::new(),
         };
         self.applied[position] = Some(Applied { result, written: None });
     }

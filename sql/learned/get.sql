@@ -1,0 +1,1 @@
+SELECT report, model FROM learned WHERE id = 1
