@@ -209,14 +209,16 @@ class Conversation(models.Model):
 
     @api.model
     def _known(self, message):
-        return self.search(
+        """That of the surest id: people may have written under each of theirs before."""
+        people = message["people"]
+        found = self.search(
             [
                 ("source", "=", message["source"]),
                 ("account", "=", message["account"]),
-                ("person", "in", message["people"]),
-            ],
-            limit=1,
+                ("person", "in", people),
+            ]
         )
+        return found.sorted(lambda one: people.index(one.person))[:1]
 
     @api.model
     def _sender(self, message):

@@ -116,6 +116,10 @@ class TestConversations(BridgeCase):
             self.assertEqual(self.send(number, people=people)["id"], first["id"])
         lead = self.env["crm.lead"].browse(first["id"])
         self.assertEqual(lead.g_assistant_conversation_ids.person, "SA.1")
+        # Under an older id alone, and then under both.
+        for number, people in ((5, ["966501234567"]), (6, ["SA.1", "966501234567"])):
+            self.assertEqual(self.send(number, people=people)["id"], first["id"])
+        self.env["g_assistant.conversation"].search([("person", "!=", "SA.1")]).unlink()
         # Another number of ours: another conversation on the same lead.
         self.assertEqual(self.send(4, account="107")["id"], first["id"])
         self.assertEqual(len(lead.g_assistant_conversation_ids), 2)
