@@ -24,3 +24,4 @@ mod push;
 mod replay;
 mod safety;
 mod sources;
+mod tiktok;
