@@ -242,15 +242,15 @@ class Duplicates(models.AbstractModel):
     def _describe(self, operations):
         """Who the candidates are about. Only those that the daemon's user may see."""
         ids = {one[0] for operation in operations for one in operation.result["candidates"]}
-        leads = self.env["crm.lead"].with_context(active_test=False)
-        visible = {lead.id: lead for lead in leads.search([("id", "in", list(ids))])}
+        if not ids:
+            return
+        with self._latest() as cr:
+            leads = self.env(cr=cr)["crm.lead"].with_context(active_test=False)
+            visible = leads.search([("id", "in", list(ids))])
+            people = {lead.id: self._person(lead) for lead in visible}
         for operation in operations:
             operation.result["candidates"] = [
-                {
-                    "id": lead_id,
-                    "state": state,
-                    **(self._person(visible[lead_id]) if lead_id in visible else {}),
-                }
+                {"id": lead_id, "state": state, **people.get(lead_id, {})}
                 for lead_id, state in operation.result["candidates"]
             ]
 
