@@ -26,3 +26,4 @@ mod replay;
 mod safety;
 mod sources;
 mod talk;
+mod tiktok;

@@ -196,8 +196,6 @@ async fn a_budget_that_ends_is_spread_and_a_used_one_is_left_alone() {
     assert_eq!(leads(&database), (3, 3));
 
     // All of it is used: not asked again, until the next start finds the lead by looking through the form.
-    // The spacing of before holds until the next answer.
-    tokio::time::sleep(Duration::from_secs(1)).await;
     platform.facts().usage = 3;
     platform.add("4004", "limited");
     platform.trouble(Trouble::Error(80_005, 2_446_079));

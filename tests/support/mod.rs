@@ -8,3 +8,4 @@ pub mod graph;
 pub mod linkedin;
 pub mod odoo;
 pub mod proxy;
+pub mod tiktok;

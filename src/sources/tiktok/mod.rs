@@ -1,28 +1,34 @@
 //! Kind `tiktok`: the lead webhooks of TikTok API for Business.
 //!
 //! Deliveries are reported to be unsigned, so that the URL holds a key; where `TikTok-Signature` is there, it must be right.
-//! Where the ids of a lead stand in the body is not documented: they are looked for everywhere.
+//! Where the ids of a lead stand in the body is not documented: they are looked for everywhere. What has ids and no answers is
+//! asked for, if there is a token (`business`).
 
-use std::time::Duration;
+mod business;
+
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
+use url::Url;
 
+use self::business::{Business, is_id};
 use super::{
-    Content, Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Content, Ended, Inbound, ParseError, Parsed, Platform, Reference, Refusal, Setup, Source, Verified,
     body::MAX_ITEMS,
     defaults::Defaults,
     digest::{Signers, by_content},
     fields::Fields,
     json::{self, Node, Notes},
+    remote::KeptToken,
     reply,
     url_key::{self, UrlKey},
 };
 use crate::{
     config::{
         MINUTE, Reader,
-        expect::{boolean, one_or_more, secret},
+        expect::{boolean, one_or_more, secret, url},
     },
     domain::{Draft, LeadDraft},
     secret::{SecretError, SecretRef},
@@ -30,6 +36,7 @@ use crate::{
 
 const SIGNATURE: &str = "tiktok-signature";
 const TOLERANCE: Duration = MINUTE.saturating_mul(5);
+const API: &str = "https://business-api.tiktok.com/open_api/v1.3";
 /// What is not about the lead.
 const ASIDE: [&str; 8] =
     ["object", "event", "field", "client_key", "user_openid", "request_id", "code", "subscribe_entity"];
@@ -45,8 +52,10 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
         let hint = "add `secret`: the secret of your app at TikTok".to_owned();
         section.problem("require_signature", "needs a secret to verify signatures with", Some(hint));
     }
+    let token = section.optional("token", secret());
+    let api = Url::parse(API).ok().map(|api| section.or("api", url(), api));
     let defaults = Defaults::read(section.table("defaults")).or("TikTok", "Paid social");
-    Some(Box::new(Spec { url_key: url_key?, secrets, require_signature, defaults }))
+    Some(Box::new(Spec { url_key: url_key?, secrets, require_signature, token, api: api?, defaults }))
 }
 
 #[derive(Debug)]
@@ -54,16 +63,21 @@ struct Spec {
     url_key: url_key::Spec,
     secrets: Vec<SecretRef>,
     require_signature: bool,
+    token: Option<SecretRef>,
+    api: Url,
     defaults: Defaults,
 }
 
 impl Setup for Spec {
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        self.url_key.secrets().chain(self.secrets.iter().map(|secret| ("secret", secret))).collect()
+        let secrets = self.secrets.iter().map(|secret| ("secret", secret));
+        self.url_key.secrets().chain(secrets).chain(self.token.iter().map(|token| ("token", token))).collect()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
+        let token = self.token.as_ref().map(|place| Ok(KeptToken::new(place.clone(), place.read()?))).transpose()?;
         Ok(Box::new(TikTok {
+            business: token.map(|token| Arc::new(Business::new(&self.api, token))),
             url_key: self.url_key.open()?,
             signers: Signers::open(&self.secrets)?,
             require_signature: self.require_signature,
@@ -77,6 +91,15 @@ struct TikTok {
     signers: Signers,
     require_signature: bool,
     defaults: Defaults,
+    /// Whom to ask; `None` without a token.
+    business: Option<Arc<Business>>,
+}
+
+/// What an entry holds.
+enum Entry {
+    Lead(Box<LeadDraft>),
+    /// Only where the lead is.
+    Reference(Reference),
 }
 
 impl Source for TikTok {
@@ -99,13 +122,27 @@ impl Source for TikTok {
             (_, true) => root.items(MAX_ITEMS)?,
             _ => vec![root.clone()],
         };
-        let leads = entries.iter().map(|entry| self.lead(&root, entry)).collect::<Result<Vec<_>, _>>()?;
-        if leads.is_empty() {
-            return Err(root.invalid("there is no lead in it"));
+        let (mut drafts, mut references) = (Vec::new(), Vec::new());
+        for entry in &entries {
+            match self.entry(&root, entry)? {
+                Entry::Lead(lead) => drafts.push(Draft::Lead(*lead)),
+                Entry::Reference(reference) => references.push(reference),
+            }
         }
-        let mut drafts: Vec<_> = leads.into_iter().map(Draft::Lead).collect();
-        drafts.iter_mut().for_each(|draft| self.defaults.fill(draft));
-        Ok(Parsed { content: Content::Drafts(drafts), warnings: notes.into_list() })
+        let content = match (drafts.is_empty(), references.is_empty()) {
+            (true, true) => return Err(root.invalid("there is no lead in it")),
+            (false, true) => {
+                drafts.iter_mut().for_each(|draft| self.defaults.fill(draft));
+                Content::Drafts(drafts)
+            }
+            (true, false) => Content::References(references),
+            (false, false) => return Err(root.invalid("some of its leads have answers and some only ids")),
+        };
+        Ok(Parsed { content, warnings: notes.into_list() })
+    }
+
+    fn platform(&self) -> Option<Arc<dyn Platform>> {
+        self.business.clone().map(|business| business as Arc<dyn Platform>)
     }
 
     fn answer(&self, _request: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {
@@ -137,7 +174,7 @@ impl TikTok {
     }
 
     /// A lead from an entry, and from what the body says around its entries.
-    fn lead(&self, root: &Node<'_>, entry: &Node<'_>) -> Result<LeadDraft, ParseError> {
+    fn entry(&self, root: &Node<'_>, entry: &Node<'_>) -> Result<Entry, ParseError> {
         let mut lead = Fields::of("tiktok");
         gather(&mut lead, entry);
         if root.pointer != entry.pointer && root.value.is_object() {
@@ -149,10 +186,19 @@ impl TikTok {
             lead.put("lead_id", &id);
         }
         if !lead.names_somebody() && lead.origin("lead_id").is_some() {
-            return Err(entry.invalid("it has the lead's ids and no answers: they are at TikTok"));
+            // What was fetched is not fetched again.
+            let fetched = root.value.get("lead").is_some() && root.value.get("account").is_some();
+            let id = |key: &str| lead.origin(key).filter(|id| is_id(id)).map(str::to_owned);
+            return match id("lead_id").filter(|_| self.business.is_some() && !fetched) {
+                Some(lead_id) => {
+                    let (account, form_id) = (id("account_id"), id("page_id"));
+                    Ok(Entry::Reference(Reference { lead_id, account, form_id }))
+                }
+                None => Err(entry.invalid("it has the lead's ids and no answers: they are at TikTok")),
+            };
         }
         lead.identify();
-        lead.read(&entry.pointer, root.notes)
+        lead.read(&entry.pointer, root.notes).map(Box::new).map(Entry::Lead)
     }
 }
 
@@ -283,6 +329,40 @@ mod tests {
             let error = tiktok().parse(bad.to_string().as_bytes()).expect_err("no lead").to_string();
             assert!(error.starts_with(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn with_a_token_what_has_only_ids_is_asked_for() {
+        let token = "token = { file = \"SECRET\" }";
+        let tiktok = open(&format!("kind = \"tiktok\"\nurl_key = {{ file = \"SECRET\" }}\n{token}"), KEY);
+        let parse = |body: &Value| tiktok.parse(body.to_string().as_bytes()).map(|parsed| parsed.content);
+        let reference = |account: Option<&str>, form_id: Option<&str>| {
+            let (account, form_id) = (account.map(str::to_owned), form_id.map(str::to_owned));
+            Ok(Content::References(vec![Reference { lead_id: "74".to_owned(), account, form_id }]))
+        };
+        let flat = json!({"lead_id": 74, "page_id": "7", "advertiser_id": "73"});
+        assert_eq!(parse(&flat), reference(Some("73"), Some("7")));
+        assert_eq!(parse(&json!({"entry": [{"id": "74"}]})), reference(None, None));
+        let signed: Value = serde_json::from_str(SIGNED).expect("JSON");
+        assert!(matches!(parse(&signed), Ok(Content::References(_))));
+        assert!(matches!(parse(&json!({"entry": [entry("1", "Sara")]})), Ok(Content::Drafts(_))));
+        for (bad, expected) in [
+            (json!({"entry": [entry("1", "Sara"), {"id": "74"}]}), "some of its leads have answers"),
+            (json!({"lead_id": "../x"}), "they are at TikTok"),
+            (
+                json!({"lead": {"lead_data": {}, "meta_data": {"lead_id": "74"}}, "form": null, "account": null}),
+                "they are at TikTok",
+            ),
+        ] {
+            let error = parse(&bad).expect_err("no lead").to_string();
+            assert!(error.contains(expected), "{bad}: {error}");
+        }
+        let fetched = json!({"lead": {"lead_data": {"Name": "Sara", "ما هي الميزانية؟": "500"},
+            "meta_data": {"lead_id": "74", "page_id": "7", "create_time": "2026-11-20 10:00:00"}}, "form": null, "account": null});
+        let lead = lead(tiktok.as_ref(), &fetched);
+        assert_eq!((lead.external_id.as_deref(), lead.contact_name.as_deref()), (Some("74"), Some("Sara")));
+        assert_eq!(lead.answers, [("ما هي الميزانية؟".to_owned(), "500".to_owned())]);
+        assert_eq!(lead.submitted_at.map(|time| time.timestamp()), Some(1_795_168_800));
     }
 
     #[test]
