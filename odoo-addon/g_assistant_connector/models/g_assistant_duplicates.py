@@ -244,7 +244,11 @@ class Duplicates(models.AbstractModel):
         ids = {one[0] for operation in operations for one in operation.result["candidates"]}
         leads = self.env["crm.lead"].with_context(active_test=False)
         visible = {lead.id: lead for lead in leads.search([("id", "in", list(ids))])}
+        # Committed after our transaction began: only the next call can say who it is about.
+        newer = ids - set(leads.sudo().browse(ids).exists().ids)
         for operation in operations:
+            if any(one[0] in newer for one in operation.result["candidates"]):
+                operation.result["candidates"] = []
             operation.result["candidates"] = [
                 {
                     "id": lead_id,
@@ -349,6 +353,8 @@ class Duplicates(models.AbstractModel):
             text = _("The same person wrote again (%(reason)s): the lead is open again. What came:")
         else:
             text = _("The same person wrote again (%(reason)s). What came:")
+        # That it was known is what the note says.
+        parsed = self.env["g_assistant.flag"]._without_duplicate(parsed)
         labels = record.fields_get(list(parsed), ["string", "type"])
         applier = self.env["g_assistant.applier"]
         lines = Markup().join(

@@ -123,6 +123,19 @@ class Flag(models.Model):
         return {op: reasons[lead_id] for op, lead_id in ids.items() if lead_id in reasons}
 
     @api.model
+    def _without_duplicate(self, parsed):
+        """What was found out about a delivery itself."""
+        flags = self.sudo().browse(parsed.get("g_assistant_flag_ids") or [])
+        others = flags.filtered(lambda flag: flag.code != "DUPLICATE")
+        lines = (parsed.get("g_assistant_flag_reasons") or "").splitlines()
+        reasons = [line for line in lines if not line.startswith("DUPLICATE: ")]
+        return {
+            **parsed,
+            "g_assistant_flag_ids": others.ids,
+            "g_assistant_flag_reasons": "\n".join(reasons),
+        }
+
+    @api.model
     def _put(self, operation, raised, new):
         """Add the flags to the operation, as if the daemon had found them."""
         values = operation.values
