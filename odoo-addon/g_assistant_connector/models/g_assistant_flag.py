@@ -19,9 +19,7 @@ class Flag(models.Model):
     if hasattr(models, "Constraint"):
         _code_unique = models.Constraint("unique(code)", "A flag of this code exists already.")
     else:
-        _sql_constraints = [
-            ("code_unique", "unique(code)", "A flag of this code exists already.")
-        ]
+        _sql_constraints = [("code_unique", "unique(code)", "A flag of this code exists already.")]
 
     # ---- flags that only Odoo can raise ------------------------------------------
 
@@ -112,9 +110,13 @@ class Flag(models.Model):
             if (operation.model, operation.ref) in bound
         }
         leads = self.env["crm.lead"].with_context(active_test=False)
-        flagged = leads.search(
-            [("id", "in", list(ids.values())), ("g_assistant_flag_ids.code", "=", "DUPLICATE")]
-        ) if ids else leads
+        flagged = (
+            leads.search(
+                [("id", "in", list(ids.values())), ("g_assistant_flag_ids.code", "=", "DUPLICATE")]
+            )
+            if ids
+            else leads
+        )
         reasons = {}
         for lead in flagged:
             lines = (lead.g_assistant_flag_reasons or "").splitlines()
