@@ -4,6 +4,7 @@ from odoo import fields, models
 # Read together when one of them is asked for, and not with whatever else Odoo reads: every
 # save reads the lead.
 OWN = {"readonly": True, "copy": False, "prefetch": "g_assistant"}
+# Written together, or not at all.
 SCORE = {
     "g_assistant_score",
     "g_assistant_score_reasons",
@@ -62,7 +63,9 @@ class CrmLead(models.Model):
         flags = self.env["g_assistant.flag"].browse(parsed.get("g_assistant_flag_ids") or [])
         # That the person was known already says nothing against the lead.
         new = (flags - self.g_assistant_flag_ids).filtered(lambda flag: flag.code != "DUPLICATE")
-        return parsed if new else {name: value for name, value in parsed.items() if name not in SCORE}
+        if new:
+            return parsed
+        return {name: value for name, value in parsed.items() if name not in SCORE}
 
     def _merge_opportunity(self, *args, **kwargs):
         """What the losers were for the daemon, the winner is from now on."""

@@ -375,6 +375,8 @@ class Duplicates(models.AbstractModel):
             text = _("The same person wrote again (%(reason)s): the lead is open again. What came:")
         else:
             text = _("The same person wrote again (%(reason)s). What came:")
+        # That it was known is what the note says.
+        parsed = self.env["g_assistant.flag"]._without_duplicate(parsed)
         labels = record.fields_get(list(parsed), ["string", "type"])
         applier = self.env["g_assistant.applier"]
         lines = Markup().join(

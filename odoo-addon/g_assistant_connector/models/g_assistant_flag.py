@@ -19,9 +19,7 @@ class Flag(models.Model):
     if hasattr(models, "Constraint"):
         _code_unique = models.Constraint("unique(code)", "A flag of this code exists already.")
     else:
-        _sql_constraints = [
-            ("code_unique", "unique(code)", "A flag of this code exists already.")
-        ]
+        _sql_constraints = [("code_unique", "unique(code)", "A flag of this code exists already.")]
 
     # ---- flags that only Odoo can raise ------------------------------------------
 
@@ -112,15 +110,32 @@ class Flag(models.Model):
             if (operation.model, operation.ref) in bound
         }
         leads = self.env["crm.lead"].with_context(active_test=False)
-        flagged = leads.search(
-            [("id", "in", list(ids.values())), ("g_assistant_flag_ids.code", "=", "DUPLICATE")]
-        ) if ids else leads
+        flagged = (
+            leads.search(
+                [("id", "in", list(ids.values())), ("g_assistant_flag_ids.code", "=", "DUPLICATE")]
+            )
+            if ids
+            else leads
+        )
         reasons = {}
         for lead in flagged:
             lines = (lead.g_assistant_flag_reasons or "").splitlines()
             told = [line for line in lines if line.startswith("DUPLICATE: ")]
             reasons[lead.id] = told[0].partition(": ")[2] if told else ""
         return {op: reasons[lead_id] for op, lead_id in ids.items() if lead_id in reasons}
+
+    @api.model
+    def _without_duplicate(self, parsed):
+        """What was found out about a delivery itself."""
+        flags = self.sudo().browse(parsed.get("g_assistant_flag_ids") or [])
+        others = flags.filtered(lambda flag: flag.code != "DUPLICATE")
+        lines = (parsed.get("g_assistant_flag_reasons") or "").splitlines()
+        reasons = [line for line in lines if not line.startswith("DUPLICATE: ")]
+        return {
+            **parsed,
+            "g_assistant_flag_ids": others.ids,
+            "g_assistant_flag_reasons": "\n".join(reasons),
+        }
 
     @api.model
     def _put(self, operation, raised, new):

@@ -242,7 +242,10 @@ class Owner(models.AbstractModel):
                 known[operation] = (owners[lead_id], "lead")
         rest = [operation for operation in sticky if operation not in known]
         unmatched = [operation for operation in rest if not operation.match]
-        for table, kind, some in (("crm_lead", "lead", unmatched), ("res_partner", "partner", rest)):
+        for table, kind, some in (
+            ("crm_lead", "lead", unmatched),
+            ("res_partner", "partner", rest),
+        ):
             keys = {
                 operation: self._addresses(wanted[operation])
                 for operation in some
@@ -293,8 +296,10 @@ class Owner(models.AbstractModel):
             for seller in operation.owner.get(name, [])
         ]
         users = {seller["id"] for seller in sellers} | {user for user, _kind in known.values()}
-        active = self.env["res.users"].sudo().search(
-            [("id", "in", list(users)), ("share", "=", False), ("active", "=", True)]
+        active = (
+            self.env["res.users"]
+            .sudo()
+            .search([("id", "in", list(users)), ("share", "=", False), ("active", "=", True)])
         )
         limited = {seller["id"] for seller in sellers if "limit" in seller}
         rules = {operation.owner["rule"] for operation in wanted}
@@ -343,14 +348,18 @@ class Owner(models.AbstractModel):
         if "hr.leave" not in self.env:
             return set()
         now = fields.Datetime.now()
-        leaves = self.env["hr.leave"].sudo().search(
-            [
-                ("state", "=", "validate"),
-                ("holiday_status_id.time_type", "=", "leave"),
-                ("date_from", "<=", now),
-                ("date_to", ">=", now),
-                ("user_id", "in", list(users)),
-            ]
+        leaves = (
+            self.env["hr.leave"]
+            .sudo()
+            .search(
+                [
+                    ("state", "=", "validate"),
+                    ("holiday_status_id.time_type", "=", "leave"),
+                    ("date_from", "<=", now),
+                    ("date_to", ">=", now),
+                    ("user_id", "in", list(users)),
+                ]
+            )
         )
         return set(leaves.user_id.ids)
 
@@ -404,7 +413,9 @@ class CrmLead(models.Model):
     def _compute_g_assistant_owner_reason(self):
         for lead in self:
             evidence = json.loads(lead.g_assistant_owner_evidence or "{}")
-            lead.g_assistant_owner_reason = ". ".join(self._g_assistant_owner_words(evidence)) or False
+            lead.g_assistant_owner_reason = (
+                ". ".join(self._g_assistant_owner_words(evidence)) or False
+            )
 
     @api.model
     def _g_assistant_owner_words(self, evidence):
@@ -412,13 +423,21 @@ class CrmLead(models.Model):
             "lead": _("Has the person's earlier lead"),
             "partner": _("Is the salesperson of this customer"),
             "turn": _("Next of %s in turn", evidence.get("of")),
-            "otherwise": _("Next of %s in turn by the default: nobody of the rule could", evidence.get("of")),
+            "otherwise": _(
+                "Next of %s in turn by the default: nobody of the rule could", evidence.get("of")
+            ),
             "full": _("Everybody has reached the limit; the one who is the least above it"),
             "last": _("Nobody else could: a leader, so that the lead is not left alone"),
         }
         words = [why[evidence["why"]]] if evidence.get("why") in why else []
         if "open" in evidence:
-            words.append(_("Open leads: %(open)s of %(limit)s", open=evidence["open"][0], limit=evidence["open"][1]))
+            words.append(
+                _(
+                    "Open leads: %(open)s of %(limit)s",
+                    open=evidence["open"][0],
+                    limit=evidence["open"][1],
+                )
+            )
         reasons = {
             "away": _("Away"),
             "leave": _("On leave"),
@@ -431,7 +450,8 @@ class CrmLead(models.Model):
         for reason, label in reasons.items():
             users = self.env["res.users"].sudo().browse(skipped.get(reason, [])).exists()
             if users:
-                words.append("%s: %s" % (label, ", ".join(users.mapped("name"))))
+                words.append(f"{label}: {', '.join(users.mapped('name'))}")
         if evidence.get("unknown"):
-            words.append("%s: %s" % (_("No active user"), ", ".join(evidence["unknown"])))
+            label = _("No active user")
+            words.append(f"{label}: {', '.join(evidence['unknown'])}")
         return words

@@ -36,7 +36,7 @@ class TestIntake(BridgeCase):
         self.assertEqual(lead.g_assistant_score, 74)
         self.assertEqual(lead.g_assistant_flag_ids, self.spam)
         lead.g_assistant_score = 3
-        again = self.send("i2", g_assistant_score=80, g_assistant_flag_ids=[], g_assistant_chance=30)
+        again = self.send("i2", g_assistant_score=80, g_assistant_flag_ids=[])
         self.assertEqual(again, lead)
         self.assertEqual(lead.g_assistant_score, 80)
         self.assertFalse(lead.g_assistant_flag_ids)
@@ -44,7 +44,8 @@ class TestIntake(BridgeCase):
     def test_a_worse_score_needs_a_reason(self):
         lead = self.send("w1", g_assistant_flag_ids=[], g_assistant_chance=40)
         # Says less: the score of what is known stays, with its reasons and its chance.
-        worse = {"g_assistant_score": 10, "g_assistant_score_reasons": "less", "g_assistant_chance": 5}
+        worse = {"g_assistant_score": 10, "g_assistant_chance": 5}
+        worse["g_assistant_score_reasons"] = "less"
         self.send("w2", g_assistant_flag_ids=[], g_assistant_platform="google", **worse)
         self.assertEqual((lead.g_assistant_score, lead.g_assistant_chance), (74, 40))
         self.assertEqual(lead.g_assistant_score_reasons, "data quality 25/25: valid phone")

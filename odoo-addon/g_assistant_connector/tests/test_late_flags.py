@@ -46,7 +46,9 @@ class TestLateFlags(BridgeCase):
                 self.assertIn("SPAM: links", lead.g_assistant_flag_reasons)
                 self.assertEqual(lead.tag_ids, self.tag)
                 self.assertTrue(lead.active)
-        _result, lead = self.send("fine", {"emails": ["yes@example.com"], "tag": {"DNC_LIST": self.tag.id}})
+        _result, lead = self.send(
+            "fine", {"emails": ["yes@example.com"], "tag": {"DNC_LIST": self.tag.id}}
+        )
         self.assertEqual(lead.g_assistant_flag_ids, self.spam)
         self.assertFalse(lead.tag_ids)
         # Taken off the list.
@@ -80,7 +82,12 @@ class TestLateFlags(BridgeCase):
     def test_whose_person_is_known_is_a_duplicate(self):
         earlier = self.lead(phone="0501234567")
         reason = "same mobile number, same name"
-        decision = {"do": "attach", "id": earlier.id, "reason": reason, "seen": [[earlier.id, "open"]]}
+        decision = {
+            "do": "attach",
+            "id": earlier.id,
+            "reason": reason,
+            "seen": [[earlier.id, "open"]],
+        }
         held, _none = self.send("d1", {"hold": ["DUPLICATE"]}, decision)
         self.assertEqual((held["status"], held["held"]), ("held", ["DUPLICATE"]))
         self.assertFalse(self.env["g_assistant.binding"].search([("ref", "=", "d1")]))

@@ -45,9 +45,13 @@ class TestOwner(BridgeCase):
         self.assertEqual(self.names(self.give(owner, 4)), ["sara", "omar", "huda", "sara"])
         self.assertEqual(self.names(self.give(owner, 2)), ["omar", "huda"])
         # The order in which they are offered does not matter once everybody has had a turn.
-        self.assertEqual(self.names(self.give(self.owner(self.huda, self.omar, self.sara))), ["sara"])
+        self.assertEqual(
+            self.names(self.give(self.owner(self.huda, self.omar, self.sara))), ["sara"]
+        )
         other = {**owner, "rule": "Jeddah"}
-        self.assertEqual(self.names(self.give(other, 2)), ["sara", "omar"], "turns are a rule's own")
+        self.assertEqual(
+            self.names(self.give(other, 2)), ["sara", "omar"], "turns are a rule's own"
+        )
 
     def test_weights_are_turns(self):
         owner = self.owner({"id": self.sara.id, "weight": 3}, self.omar, self.huda)
@@ -85,11 +89,18 @@ class TestOwner(BridgeCase):
 
     def test_who_is_not_there_gets_nothing(self):
         self.omar.active = False
-        owner = self.owner(self.sara, self.omar, self.huda, away=[self.sara.id], unknown=["ali@x.sa"])
+        owner = self.owner(
+            self.sara, self.omar, self.huda, away=[self.sara.id], unknown=["ali@x.sa"]
+        )
         leads = self.give(owner, 2)
         self.assertEqual(self.names(leads), ["huda", "huda"])
         reason = leads[0].g_assistant_owner_reason
-        for text in ("Next of 1 in turn", "Away: sara", "Not active: omar", "No active user: ali@x.sa"):
+        for text in (
+            "Next of 1 in turn",
+            "Away: sara",
+            "Not active: omar",
+            "No active user: ali@x.sa",
+        ):
             self.assertIn(text, reason)
 
     def test_time_off_where_the_app_is_installed(self):
@@ -97,7 +108,11 @@ class TestOwner(BridgeCase):
             self.skipTest("needs hr_holidays")
         employee = self.env["hr.employee"].create({"name": "Sara", "user_id": self.sara.id})
         kind = self.env["hr.leave.type"].create(
-            {"name": "Annual", "requires_allocation": False, "leave_validation_type": "no_validation"}
+            {
+                "name": "Annual",
+                "requires_allocation": False,
+                "leave_validation_type": "no_validation",
+            }
         )
         today = fields.Date.today()
         leave = self.env["hr.leave"].create(
@@ -116,11 +131,16 @@ class TestOwner(BridgeCase):
         self.assertIn("On leave: sara", leads[0].g_assistant_owner_reason)
 
     def test_nobody_left(self):
-        leader = new_test_user(self.env, "g-leader", name="leader", groups="sales_team.group_sale_manager")
+        leader = new_test_user(
+            self.env, "g-leader", name="leader", groups="sales_team.group_sale_manager"
+        )
         team = self.env["crm.team"].create({"name": "Gulf", "user_id": leader.id})
         gone = self.owner(self.sara, away=[self.sara.id])
         lead = self.give(gone, team_id=team.id)
-        self.assertEqual((lead.user_id, lead.g_assistant_owner_reason.split(".")[0][:11]), (leader, "Nobody else"))
+        self.assertEqual(
+            (lead.user_id, lead.g_assistant_owner_reason.split(".")[0][:11]),
+            (leader, "Nobody else"),
+        )
         # A team that is to share its leads itself owns them.
         lead = self.give(self.owner(), team_id=team.id)
         self.assertFalse(lead.user_id)
@@ -131,8 +151,15 @@ class TestOwner(BridgeCase):
     def test_who_had_the_person_keeps_them(self):
         # By comparison, in any spelling.
         earlier = self.lead(phone="0501234567", user_id=self.huda.id)
-        match = {"phones": [], "decision": {"do": "create", "id": earlier.id, "reason": "x", "seen": []}}
-        operation = {"ref": "k1", "values": {"name": "K"}, "owner": self.owner(self.sara, self.omar)}
+        match = {
+            "phones": [],
+            "decision": {"do": "create", "id": earlier.id, "reason": "x", "seen": []},
+        }
+        operation = {
+            "ref": "k1",
+            "values": {"name": "K"},
+            "owner": self.owner(self.sara, self.omar),
+        }
         result = self.apply({**operation, "match": match})[0]
         lead = self.env["crm.lead"].browse(result["id"])
         self.assertEqual(lead.user_id, self.huda)
@@ -168,7 +195,11 @@ class TestOwner(BridgeCase):
         decision = {"do": "attach", "id": lead.id, "reason": "x", "seen": [[lead.id, "open"]]}
         self.patch_latest()
         match = {"phones": ["01234567"], "decision": decision}
-        operation = {"ref": "r1", "values": {"name": "R"}, "owner": self.owner(self.sara, self.omar)}
+        operation = {
+            "ref": "r1",
+            "values": {"name": "R"},
+            "owner": self.owner(self.sara, self.omar),
+        }
         self.apply({**operation, "match": match})
         self.assertEqual(lead.user_id, self.sara)
         # Who is there keeps it.
