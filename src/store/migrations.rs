@@ -9,7 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../sql/migrations/0002_leaner.sql"),
     include_str!("../../sql/migrations/0003_later.sql"),
     include_str!("../../sql/migrations/0004_platforms.sql"),
-    include_str!("../../sql/migrations/0007_score.sql"),
+    include_str!("../../sql/migrations/0005_score.sql"),
 ];
 
 /// Applies what is missing, each migration in its own transaction together with its number.

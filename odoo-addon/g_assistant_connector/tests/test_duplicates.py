@@ -128,15 +128,6 @@ class TestDuplicates(BridgeCase):
         self.assertEqual(self.send("d", decision=decision)["status"], "undecided")
         self.assertEqual(self.send("d")["status"], "created")
 
-    def test_a_lead_that_is_newer_than_the_transaction_is_described_by_the_next(self):
-        def newer(model, cr, wanted):
-            return [{(2**31 - 1, "open"), (test.sara.id, "open")} for _one in wanted]
-
-        test = self
-        with patch.object(type(self.env["g_assistant.duplicates"]), "_find", newer):
-            result = self.send("n")
-        self.assertEqual((result["status"], result["candidates"]), ("undecided", []))
-
     def test_two_of_one_person_in_a_batch(self):
         match = {"phones": ["77777777"]}
         operations = [
