@@ -97,10 +97,7 @@ pub async fn play(world: &World) -> Outcome {
     outcome.check(hasty == 0, format!("{hasty} refusals did not say when to come back"));
     outcome.check(longest <= room, format!("{longest} jobs were queued, where {room} are allowed"));
     outcome.check(peak <= MEMORY, format!("the daemon needed {peak} MiB, more than {MEMORY}"));
-    outcome.check(
-        overtaken <= 4 * BATCH as i64,
-        format!("a live lead waited while {overtaken} of the backfill were done"),
-    );
+    outcome.check(overtaken <= 4 * BATCH, format!("a live lead waited while {overtaken} of the backfill were done"));
     outcome
 }
 
@@ -118,11 +115,18 @@ fn parts(store: &std::path::Path) -> impl Iterator<Item = String> {
 }
 
 /// The most of the backfill that was done while a live lead waited: what was under way when it came, and no more.
-fn overtaking(store: &std::path::Path) -> i64 {
+fn overtaking(store: &std::path::Path) -> usize {
     let store = Connection::open(store).expect("the store opens");
-    let query = "SELECT coalesce(max((SELECT count(*) FROM job AS slow
-                         WHERE slow.kind = 'push' AND slow.lane = 1
-                           AND slow.finished_at > live.created_at AND slow.finished_at < live.finished_at)), 0)
-                 FROM job AS live WHERE live.kind = 'push' AND live.lane = 0";
-    store.query_row(query, [], |row| row.get(0)).expect("a number")
+    let times = |lane: i64| -> Vec<(i64, i64)> {
+        let query = "SELECT created_at, finished_at FROM job WHERE kind = 'push' AND lane = ?1
+                     AND finished_at IS NOT NULL ORDER BY finished_at";
+        let mut query = store.prepare(query).expect("a query");
+        let rows = query.query_map([lane], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.map(|row| row.expect("times")).collect()
+    };
+    let done: Vec<i64> = times(1).into_iter().map(|(_, finished)| finished).collect();
+    let before = |time: i64| done.partition_point(|finished| *finished < time);
+    let overtaken =
+        times(0).into_iter().map(|(created, finished)| before(finished) - before(created + 1).min(before(finished)));
+    overtaken.max().unwrap_or_default()
 }
