@@ -201,7 +201,8 @@ impl Drop for Disk {
 async fn disk(world: &World) -> Outcome {
     let mut stage = Stage::new(world, "store_disk");
     let mut daemon = stage.daemon(&world.server.url, "batch = 20", "");
-    let disk = Disk::mount(&mut daemon, "64m");
+    // The store itself must not fill it: each round adds a few megabytes.
+    let disk = Disk::mount(&mut daemon, world.size("64m", "512m"));
     stage.send_events_to(&daemon.url);
     daemon.start_connected().await;
     let person = stage.person(&world.server).await;
