@@ -3,7 +3,7 @@
     tests/odoo/odoo-env python tests/screens/screens.py [FOLDER]
 
 makes a database of its own, lets a daemon's user report a believable state, and takes each screen in English and
-Arabic, wide and phone-sized, with Chromium. Needs what the addon's browser tests need.
+Arabic, wide and phone-sized, with Chromium. For Arabic from right to left Odoo needs `rtlcss` (npm) on the path.
 """
 
 import base64
