@@ -9,6 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Many times what the slowest of them takes on a busy machine: whoever needs so long would never come to an end.
+const HANGS: Duration = Duration::from_secs(30);
+
 #[test]
 fn nothing_in_the_corpus_panics_or_hangs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
@@ -20,7 +23,7 @@ fn nothing_in_the_corpus_panics_or_hangs() {
             let bytes = fs::read(&path).expect("read");
             let began = Instant::now();
             run(&bytes);
-            assert!(began.elapsed() < Duration::from_secs(2), "{} took {:?}", path.display(), began.elapsed());
+            assert!(began.elapsed() < HANGS, "{} took {:?}", path.display(), began.elapsed());
             count += 1;
         }
         assert!(count > 0, "{name} has no corpus");
