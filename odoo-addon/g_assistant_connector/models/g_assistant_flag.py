@@ -3,6 +3,8 @@ from odoo import api, fields, models, tools
 from .. import kinds
 from ..values import Unfit
 
+# Flags that only Odoo can raise.
+LATE = ("DNC_LIST", "DUPLICATE")
 
 class Flag(models.Model):
     """Something odd about a lead, as the daemon told it."""
@@ -57,6 +59,7 @@ class Flag(models.Model):
         phones = {operation: operation.late.get("phones", []) for operation in asked}
         listed |= self._listed("phone.blacklist", "number", phones.values())
         duplicates = self._told_before(asked, bound)
+        ids = {flag.code: flag.id for flag in self.sudo().search([("code", "in", LATE)])}
         for operation in asked:
             raised = {}
             on_list = [one for one in phones[operation] + emails[operation] if one in listed]
@@ -77,7 +80,7 @@ class Flag(models.Model):
             if before is not None:
                 raised.setdefault("DUPLICATE", before)
             if raised:
-                self._put(operation, raised, new)
+                self._put(operation, raised, new, ids)
 
     @api.model
     def _emails(self, late):
@@ -138,12 +141,11 @@ class Flag(models.Model):
         }
 
     @api.model
-    def _put(self, operation, raised, new):
-        """Add the flags to the operation, as if the daemon had found them."""
+    def _put(self, operation, raised, new, ids):
+        """Add the flags to the operation, as if the daemon had found them; ``ids`` by code."""
         values = operation.values
-        flags = {flag.code: flag.id for flag in self.sudo().search([("code", "in", list(raised))])}
-        ids = set(values.get("g_assistant_flag_ids") or []) | set(flags.values())
-        values["g_assistant_flag_ids"] = sorted(ids)
+        flags = {ids[code] for code in raised if code in ids}
+        values["g_assistant_flag_ids"] = sorted({*(values.get("g_assistant_flag_ids") or []), *flags})
         lines = (values.get("g_assistant_flag_reasons") or "").splitlines()
         told = [line.partition(":")[0] for line in lines]
         lines += [f"{code}: {reason}" for code, reason in raised.items() if code not in told]

@@ -137,6 +137,8 @@ class Message(models.Model):
                 ("conversation_id", "=", conversation.id),
                 ("direction", "=", "out"),
                 ("sent_at", "<=", at),
+                # Most have been read long since.
+                ("status", "in", (False, *STATUSES[: STATUSES.index(mark["status"])])),
             ]
         )
         for row in rows:

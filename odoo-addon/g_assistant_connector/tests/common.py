@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 
 from odoo.tests import TransactionCase, new_test_user
 
@@ -66,6 +67,15 @@ class BridgeCase(TransactionCase):
         results = json.loads(self.bridge.apply(json.dumps(complete)))
         self.end_transaction()
         return results
+
+    def see_own_transaction(self):
+        """Nothing is committed in a test: what is latest is what this transaction sees."""
+
+        @contextmanager
+        def latest(model):
+            yield model.env.cr
+
+        self.patch(type(self.env["g_assistant.duplicates"]), "_latest", latest)
 
     def upsert(self, ref, values, **more):
         return self.apply({"ref": ref, "values": values, **more})[0]

@@ -1,5 +1,3 @@
-from contextlib import contextmanager
-
 from markupsafe import Markup
 
 from odoo.tests import new_test_user, tagged
@@ -11,14 +9,7 @@ from .common import BridgeCase
 class TestConversations(BridgeCase):
     def setUp(self):
         super().setUp()
-        # Nothing is committed in a test: what is latest is what this transaction sees.
-        test = self
-
-        @contextmanager
-        def latest(model):
-            yield test.env.cr
-
-        self.patch(type(self.env["g_assistant.duplicates"]), "_latest", latest)
+        self.see_own_transaction()
 
     def message(self, number, text="Hello", people=("SA.1", "966501234567"), **more):
         given = {

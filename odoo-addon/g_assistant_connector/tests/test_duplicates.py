@@ -1,4 +1,3 @@
-from contextlib import contextmanager
 from unittest.mock import patch
 
 from odoo.tests import new_test_user, tagged
@@ -12,14 +11,7 @@ PHONE = {"phones": ["01234567"]}
 class TestDuplicates(BridgeCase):
     def setUp(self):
         super().setUp()
-        # Nothing is committed in a test: what is latest is what this transaction sees.
-        test = self
-
-        @contextmanager
-        def latest(model):
-            yield test.env.cr
-
-        self.patch(type(self.env["g_assistant.duplicates"]), "_latest", latest)
+        self.see_own_transaction()
         self.sara = self.lead(
             contact_name="Sara", phone="٠٥٠ ١٢٣ ٤٥٦٧", email_from="sara.ali@gmail.com"
         )

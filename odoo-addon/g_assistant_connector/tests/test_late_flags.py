@@ -1,5 +1,3 @@
-from contextlib import contextmanager
-
 from odoo.tests import tagged
 
 from .common import BridgeCase
@@ -11,13 +9,7 @@ class TestLateFlags(BridgeCase):
 
     def setUp(self):
         super().setUp()
-        test = self
-
-        @contextmanager
-        def latest(model):
-            yield test.env.cr
-
-        self.patch(type(self.env["g_assistant.duplicates"]), "_latest", latest)
+        self.see_own_transaction()
         self.env["mail.blacklist"].create({"email": "no@example.com"})
         self.env["phone.blacklist"].create({"number": "+966501112222"})
         self.spam = self.env.ref("g_assistant_connector.flag_spam")
