@@ -15,7 +15,7 @@ use crate::{
     config::{Config, parse_duration},
     intake::Intake,
     sources::{Registry, Tokens, open_all},
-    store::{Fate, JobKind, Kept, KeptFilter, NewJob, Store},
+    store::{Fate, JobKind, Kept, KeptFilter, NewJob, Reread, Store},
     worker,
 };
 
@@ -151,44 +151,49 @@ impl Replay {
             let Some(last) = page.last() else { break };
             after = last.delivery.id;
             bar.inc_length(page.len() as u64);
-            for kept in page {
-                readings.push(self.read(store, sources, intake, kept, &mut reached).await?);
-                bar.inc(1);
-            }
+            bar.inc(page.len() as u64);
+            readings.extend(self.read(store, sources, intake, page, &mut reached).await?);
         }
         bar.finish_and_clear();
         Ok(readings)
     }
 
+    /// A page of deliveries, in one transaction.
     async fn read(
         &self,
         store: &Store,
         sources: &Registry,
         intake: &Intake,
-        kept: Kept,
+        page: Vec<Kept>,
         reached: &mut HashSet<String>,
-    ) -> Result<Reading, Failure> {
-        let Kept { delivery, parked, lane } = kept;
-        // Which domains take no mail is not asked again.
-        let content = worker::read(sources, &delivery);
-        let jobs = content.and_then(|content| worker::jobs_of(intake, &delivery, lane, content, &BTreeSet::new()));
-        let read = match jobs {
-            Err(error) => Read::NotUnderstood { error },
-            Ok(jobs) => {
-                let fates = match self.go {
-                    true => store.replay(delivery.id, lane, jobs.clone()).await?,
-                    false => Some(store.fates(jobs.clone()).await?),
-                };
-                fates.map_or(Read::Busy, |fates| understood(jobs, fates, reached))
-            }
+    ) -> Result<Vec<Reading>, Failure> {
+        let jobs_of = |kept: &Kept| {
+            let content = worker::read(sources, &kept.delivery)?;
+            // Which domains take no mail is not asked again.
+            let jobs = worker::jobs_of(intake, &kept.delivery, kept.lane, content, &BTreeSet::new())?;
+            Ok::<_, String>(Reread { delivery: kept.delivery.id, lane: kept.lane, jobs })
         };
-        Ok(Reading {
+        let read: Vec<_> = page.iter().map(jobs_of).collect();
+        let understood: Vec<Reread> = read.iter().flatten().cloned().collect();
+        let fates = match self.go {
+            true => store.replay(understood).await?,
+            false => store.fates(understood).await?,
+        };
+        let mut fates = fates.into_iter();
+        let readings = page.into_iter().zip(read).map(|(Kept { delivery, parked, .. }, read)| Reading {
             delivery: delivery.id,
             source: delivery.source,
             received_at: DateTime::from_timestamp_millis(delivery.received_at).unwrap_or_default(),
             was_understood: !parked,
-            read,
-        })
+            read: match read {
+                Err(error) => Read::NotUnderstood { error },
+                Ok(Reread { jobs, .. }) => match fates.next().flatten() {
+                    Some(fates) => self::understood(jobs, fates, reached),
+                    None => Read::Busy,
+                },
+            },
+        });
+        Ok(readings.collect())
     }
 
     fn summary(&self, readings: &[Reading]) -> String {

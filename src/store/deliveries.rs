@@ -1,6 +1,6 @@
 //! The inbox: each authentic delivery once, together with the work that it makes.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     Lane, NewJob, Store, StoreError,
@@ -103,18 +103,19 @@ impl Store {
 
 pub(super) fn get(connection: &Connection, id: i64) -> rusqlite::Result<Option<Delivery>> {
     let mut query = connection.prepare_cached(queries::DELIVERY_GET)?;
-    query
-        .query_row([id], |row| {
-            Ok(Delivery {
-                id: row.get(0)?,
-                source: row.get(1)?,
-                key: row.get(2)?,
-                received_at: row.get(3)?,
-                content_type: row.get(4)?,
-                body: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
-            })
-        })
-        .optional()
+    query.query_row([id], from_row).optional()
+}
+
+/// The first six columns of a row.
+pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    Ok(Delivery {
+        id: row.get(0)?,
+        source: row.get(1)?,
+        key: row.get(2)?,
+        received_at: row.get(3)?,
+        content_type: row.get(4)?,
+        body: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
+    })
 }
 
 fn known(connection: &Connection, source: &str, key: &str) -> Result<Option<Accepted>, StoreError> {

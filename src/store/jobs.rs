@@ -477,8 +477,13 @@ impl Store {
 }
 
 pub(super) fn insert(connection: &Connection, job: &NewJob, now: i64) -> rusqlite::Result<()> {
+    put(connection, queries::JOB_INSERT, job, now)
+}
+
+/// Adds a job in the way of a query with the parameters of `job/insert.sql`.
+pub(super) fn put(connection: &Connection, query: &str, job: &NewJob, now: i64) -> rusqlite::Result<()> {
     let state = if job.held.is_some() { JobState::Parked } else { JobState::Ready };
-    connection.prepare_cached(queries::JOB_INSERT)?.execute(params![
+    connection.prepare_cached(query)?.execute(params![
         job.kind,
         job.lane as i64,
         job.key,

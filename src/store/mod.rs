@@ -55,7 +55,7 @@ pub use learned::{Outcome as LeadOutcome, Sample};
 pub use mirror::{Filter, MirrorPage, MirrorQuery, MirrorRow, PageStored};
 pub use parked::{Decision, ParkedKey};
 pub use platforms::{FormCount, Listed};
-pub use replay::{Fate, Kept, KeptFilter};
+pub use replay::{Fate, Kept, KeptFilter, Reread};
 pub use retention::{Purged, Retention};
 pub use stats::{QueueStats, Stats};
 

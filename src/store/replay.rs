@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use super::{Delivery, JobKind, JobState, Lane, NewJob, Store, StoreError, queries};
+use super::{Delivery, JobKind, JobState, Lane, NewJob, Store, StoreError, deliveries, jobs, queries};
 
 /// Which kept deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,17 @@ pub struct Kept {
     pub parked: bool,
     /// The lane of what follows from it: that of its first reading, so that it reads the same.
     pub lane: Lane,
+}
+
+/// A delivery that was read again, and what follows from it.
+#[derive(Debug, Clone)]
+pub struct Reread {
+    /// The delivery's id.
+    pub delivery: i64,
+    /// The lane of what follows.
+    pub lane: Lane,
+    /// What follows.
+    pub jobs: Vec<NewJob>,
 }
 
 /// What becomes of a job that follows from reading a delivery again.
@@ -71,14 +82,7 @@ impl Store {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut query = connection.prepare_cached(queries::REPLAY_KEPT)?;
             let kept = query.query_map(params![source, from, before, understood, after, limit], |row| {
-                let delivery = Delivery {
-                    id: row.get(0)?,
-                    source: row.get(1)?,
-                    key: row.get(2)?,
-                    received_at: row.get(3)?,
-                    content_type: row.get(4)?,
-                    body: row.get(5)?,
-                };
+                let delivery = deliveries::from_row(row)?;
                 let state: Option<JobState> = row.get(6)?;
                 let first = row.get::<_, Option<i64>>(7)?.map(Lane::from_number);
                 let lane = first.filter(|lane| state == Some(JobState::Done) || *lane == Lane::Backfill);
@@ -100,33 +104,41 @@ impl Store {
         .await
     }
 
-    /// What would become of each of these jobs.
-    pub async fn fates(&self, jobs: Vec<NewJob>) -> Result<Vec<Fate>, StoreError> {
-        self.read(move |connection| Ok(jobs.iter().map(|job| fate(connection, job)).collect::<Result<_, _>>()?)).await
+    /// What would become of the jobs of each reading.
+    pub async fn fates(&self, readings: Vec<Reread>) -> Result<Vec<Option<Vec<Fate>>>, StoreError> {
+        let of = |connection: &Connection, reading: &Reread| {
+            reading.jobs.iter().map(|job| fate(connection, job)).collect::<Result<_, _>>().map(Some)
+        };
+        self.read(move |connection| Ok(readings.iter().map(|one| of(connection, one)).collect::<Result<_, _>>()?)).await
     }
 
-    /// Takes a delivery as read and adds the jobs that follow, in one transaction. What became of each; `None` if a
-    /// worker has the delivery, or it is gone.
-    pub async fn replay(&self, delivery: i64, lane: Lane, jobs: Vec<NewJob>) -> Result<Option<Vec<Fate>>, StoreError> {
+    /// Takes deliveries as read and adds the jobs that follow, all in one transaction. What became of the jobs of each;
+    /// `None` if a worker has the delivery, or it is gone.
+    pub async fn replay(&self, readings: Vec<Reread>) -> Result<Vec<Option<Vec<Fate>>>, StoreError> {
         let now = self.now();
         let fates = self
             .write(move |connection| {
-                if connection.prepare_cached(queries::REPLAY_CLAIM)?.execute([delivery, now, lane as i64])? == 0 {
-                    return Ok(None);
-                }
-                let each = jobs.iter().map(|job| {
-                    let fate = fate(connection, job)?;
-                    if fate.is_work() {
-                        put(connection, job, now)?;
-                    }
-                    Ok(fate)
-                });
-                Ok(Some(each.collect::<rusqlite::Result<Vec<_>>>()?))
+                Ok(readings.iter().map(|one| replay(connection, one, now)).collect::<Result<_, _>>()?)
             })
             .await?;
         JobKind::ALL.iter().for_each(|kind| self.0.wake.wake(*kind));
         Ok(fates)
     }
+}
+
+fn replay(connection: &Connection, reading: &Reread, now: i64) -> rusqlite::Result<Option<Vec<Fate>>> {
+    let Reread { delivery, lane, jobs } = reading;
+    if connection.prepare_cached(queries::REPLAY_CLAIM)?.execute([*delivery, now, *lane as i64])? == 0 {
+        return Ok(None);
+    }
+    let each = jobs.iter().map(|job| {
+        let fate = fate(connection, job)?;
+        if fate.is_work() {
+            jobs::put(connection, queries::REPLAY_PUT, job, now)?;
+        }
+        Ok(fate)
+    });
+    each.collect::<rusqlite::Result<Vec<_>>>().map(Some)
 }
 
 fn fate(connection: &Connection, job: &NewJob) -> rusqlite::Result<Fate> {
@@ -149,23 +161,6 @@ fn fate(connection: &Connection, job: &NewJob) -> rusqlite::Result<Fate> {
     })
 }
 
-fn put(connection: &Connection, job: &NewJob, now: i64) -> rusqlite::Result<()> {
-    let state = if job.held.is_some() { JobState::Parked } else { JobState::Ready };
-    connection.prepare_cached(queries::REPLAY_PUT)?.execute(params![
-        job.kind,
-        job.lane as i64,
-        job.key,
-        job.record_key,
-        job.payload,
-        job.summary,
-        state,
-        job.delivery_id,
-        now,
-        job.held,
-    ])?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::testing::*, *};
@@ -177,6 +172,14 @@ mod tests {
     async fn ids(store: &Store, filter: KeptFilter) -> Vec<i64> {
         let kept = store.kept(filter, 0, 10).await.expect("read");
         kept.iter().map(|kept| kept.delivery.id).collect()
+    }
+
+    fn reread(delivery: i64, jobs: Vec<NewJob>) -> Reread {
+        Reread { delivery, lane: Lane::Live, jobs }
+    }
+
+    async fn replayed(store: &Store, delivery: i64, jobs: Vec<NewJob>) -> Result<Option<Vec<Fate>>, StoreError> {
+        store.replay(vec![reread(delivery, jobs)]).await.map(|mut fates| fates.remove(0))
     }
 
     #[tokio::test]
@@ -207,24 +210,21 @@ mod tests {
         let (_folder, store) = store().await;
         let id = store.reject(delivery("web", "bad"), "not JSON".to_owned(), reply()).await.expect("kept").id;
         let jobs = vec![push_for("web:1", "web:bad:0"), push_for("web:2", "web:bad:1")];
-        assert_eq!(store.fates(jobs.clone()).await, Ok(vec![Fate::New, Fate::New]));
-        assert_eq!(store.replay(id, Lane::Live, jobs.clone()).await, Ok(Some(vec![Fate::New, Fate::New])));
+        assert_eq!(store.fates(vec![reread(id, jobs.clone())]).await, Ok(vec![Some(vec![Fate::New, Fate::New])]));
+        assert_eq!(replayed(&store, id, jobs.clone()).await, Ok(Some(vec![Fate::New, Fate::New])));
         assert_eq!(ids(&store, KeptFilter { understood: false, ..all() }).await, Vec::<i64>::new(), "it is read");
-        assert_eq!(store.replay(id, Lane::Live, jobs.clone()).await, Ok(Some(vec![Fate::Queued, Fate::Queued])));
+        assert_eq!(replayed(&store, id, jobs.clone()).await, Ok(Some(vec![Fate::Queued, Fate::Queued])));
         let claimed = claim(&store, JobKind::Push).await;
         assert_eq!(keys(&claimed), ["web:bad:0", "web:bad:1"]);
         finish(&store, &claimed[0], done()).await;
         finish(&store, &claimed[1], park()).await;
-        assert_eq!(store.replay(id, Lane::Live, jobs.clone()).await, Ok(Some(vec![Fate::Done, Fate::Parked])));
+        assert_eq!(replayed(&store, id, jobs.clone()).await, Ok(Some(vec![Fate::Done, Fate::Parked])));
         assert!(claim(&store, JobKind::Push).await.is_empty());
         assert_eq!(store.reached_records().await, Ok(HashSet::from(["web:1".to_owned()])));
         // Read in another way now: what was done stays, what was refused is tried.
         let otherwise = |job: NewJob| NewJob { payload: "{\"other\":1}".to_owned(), ..job };
         let jobs: Vec<_> = jobs.into_iter().map(otherwise).collect();
-        assert_eq!(
-            store.replay(id, Lane::Live, jobs.clone()).await,
-            Ok(Some(vec![Fate::DoneOtherwise, Fate::Corrected]))
-        );
+        assert_eq!(replayed(&store, id, jobs.clone()).await, Ok(Some(vec![Fate::DoneOtherwise, Fate::Corrected])));
         let claimed = claim(&store, JobKind::Push).await;
         assert_eq!((keys(&claimed), claimed[0].payload.as_str()), (vec!["web:bad:1"], "{\"other\":1}"));
         assert_eq!(store.stats().await.expect("read").queues[&JobKind::Intake].parked, 0);
@@ -235,9 +235,9 @@ mod tests {
         let (_folder, store) = store().await;
         let id = store.reject(delivery("web", "bad"), "not JSON".to_owned(), reply()).await.expect("kept").id;
         let held = NewJob { held: Some("held for review: SPAM".to_owned()), ..push("web:bad:0") };
-        assert_eq!(store.replay(id, Lane::Live, vec![held.clone()]).await, Ok(Some(vec![Fate::Held])));
-        assert_eq!(store.replay(id, Lane::Live, vec![held]).await, Ok(Some(vec![Fate::Parked])));
-        assert_eq!(store.replay(id, Lane::Live, vec![push("web:bad:0")]).await, Ok(Some(vec![Fate::Corrected])));
+        assert_eq!(replayed(&store, id, vec![held.clone()]).await, Ok(Some(vec![Fate::Held])));
+        assert_eq!(replayed(&store, id, vec![held]).await, Ok(Some(vec![Fate::Parked])));
+        assert_eq!(replayed(&store, id, vec![push("web:bad:0")]).await, Ok(Some(vec![Fate::Corrected])));
         assert_eq!(keys(&claim(&store, JobKind::Push).await), ["web:bad:0"]);
     }
 
@@ -245,10 +245,10 @@ mod tests {
     async fn what_a_worker_reads_now_is_left_to_it() {
         let (_folder, store) = store().await;
         let id = store.accept(delivery("web", "m"), Lane::Live, reply()).await.expect("kept").id;
-        assert_eq!(store.replay(id, Lane::Live, vec![push("web:m:0")]).await, Ok(None), "it waits for intake");
+        assert_eq!(replayed(&store, id, vec![push("web:m:0")]).await, Ok(None), "it waits for intake");
         assert_eq!(claim(&store, JobKind::Intake).await.len(), 1);
-        assert_eq!(store.replay(id, Lane::Live, vec![push("web:m:0")]).await, Ok(None), "a worker has it");
-        assert_eq!(store.replay(id + 1, Lane::Live, Vec::new()).await, Ok(None), "there is none");
+        assert_eq!(replayed(&store, id, vec![push("web:m:0")]).await, Ok(None), "a worker has it");
+        assert_eq!(replayed(&store, id + 1, Vec::new()).await, Ok(None), "there is none");
         assert!(claim(&store, JobKind::Push).await.is_empty());
     }
 }

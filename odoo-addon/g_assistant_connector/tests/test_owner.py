@@ -193,7 +193,7 @@ class TestOwner(BridgeCase):
         self.huda.active = False
         self.end_transaction()
         decision = {"do": "attach", "id": lead.id, "reason": "x", "seen": [[lead.id, "open"]]}
-        self.patch_latest()
+        self.see_own_transaction()
         match = {"phones": ["01234567"], "decision": decision}
         operation = {
             "ref": "r1",
@@ -206,17 +206,6 @@ class TestOwner(BridgeCase):
         operation["ref"] = "r2"
         self.apply({**operation, "match": match})
         self.assertEqual(lead.user_id, self.sara)
-
-    def patch_latest(self):
-        from contextlib import contextmanager
-
-        test = self
-
-        @contextmanager
-        def latest(model):
-            yield test.env.cr
-
-        self.patch(type(self.env["g_assistant.duplicates"]), "_latest", latest)
 
     def test_updates_take_nobodys_lead(self):
         lead = self.give(self.owner(self.sara))
