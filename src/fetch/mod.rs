@@ -175,7 +175,7 @@ impl Fetching {
         }
         match platform.form(Some(account).filter(|account| !account.is_empty()), id).await {
             Ok(form) => {
-                self.store.put_form(source, id, form.to_string()).await?;
+                self.store.put_forms(source, vec![(id.to_owned(), form.to_string())]).await?;
                 Ok(Some(form))
             }
             Err(error @ (FetchError::Unreachable(_) | FetchError::Limited { .. })) => {
