@@ -16,3 +16,4 @@ from . import test_conversations
 from . import test_duplicates
 from . import test_owner
 from . import test_late_flags
+from . import test_rehearse
