@@ -232,7 +232,7 @@ fn route_lines(route: &Route) -> Vec<String> {
     if !(route.among.is_empty() && route.otherwise.is_empty()) {
         let first = if route.sticky { "whoever has had this person's lead, else " } else { "" };
         lines.push(format!(
-            "salesperson: {first}in turn, by open leads and time off; Odoo knows when it makes the lead"
+            "salesperson: {first}in turn, by open leads and time off; --online asks Odoo"
         ));
     }
     lines
