@@ -231,9 +231,7 @@ fn route_lines(route: &Route) -> Vec<String> {
         lines.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {text}")).collect();
     if !(route.among.is_empty() && route.otherwise.is_empty()) {
         let first = if route.sticky { "whoever has had this person's lead, else " } else { "" };
-        lines.push(format!(
-            "salesperson: {first}in turn, by open leads and time off; --online asks Odoo"
-        ));
+        lines.push(format!("salesperson: {first}in turn, by open leads and time off; --online asks Odoo"));
     }
     lines
 }
