@@ -9,6 +9,8 @@ OVERLAP_HOURS = PREFIX + "overlap_hours"
 SILENT_MINUTES = PREFIX + "silent_minutes"
 ALERT_WAYS = PREFIX + "alert_ways"
 ALERT_USERS = PREFIX + "alert_users"
+RESPONSE_GOOD = PREFIX + "response_good"
+RESPONSE_LATE = PREFIX + "response_late"
 
 ALL = (
     ENABLED,
@@ -19,12 +21,17 @@ ALL = (
     SILENT_MINUTES,
     ALERT_WAYS,
     ALERT_USERS,
+    RESPONSE_GOOD,
+    RESPONSE_LATE,
 )
 
 DEFAULT_RETENTION_DAYS = 90
 DEFAULT_OVERLAP_HOURS = 24
 # The daemon reports every minute.
 DEFAULT_SILENT_MINUTES = 5
+# Minutes until a new lead should have heard of a person, and until it is too late.
+DEFAULT_RESPONSE_GOOD = 5
+DEFAULT_RESPONSE_LATE = 60
 WAYS = ("screen", "activity", "mail")
 DEFAULT_WAYS = "screen,activity"
 
@@ -68,3 +75,11 @@ def alert_ways(env):
 def alert_user_ids(env):
     """Who is told; empty: every administrator of the connector."""
     return [int(one) for one in (_get(env, ALERT_USERS) or "").split(",") if one]
+
+
+def response_minutes(env):
+    """Until when an answer is in time, and until when it is late."""
+    return (
+        int(_get(env, RESPONSE_GOOD) or DEFAULT_RESPONSE_GOOD),
+        int(_get(env, RESPONSE_LATE) or DEFAULT_RESPONSE_LATE),
+    )

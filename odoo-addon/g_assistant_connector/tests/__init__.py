@@ -7,6 +7,7 @@ from . import test_connection
 from . import test_events
 from . import test_guard
 from . import test_intake
+from . import test_lead_badges
 from . import test_merge
 from . import test_order
 from . import test_pull

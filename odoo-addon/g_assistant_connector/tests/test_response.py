@@ -1,6 +1,7 @@
 from odoo import fields
 from odoo.tests import new_test_user, tagged
 
+from .. import config
 from .common import BridgeCase
 
 
@@ -159,3 +160,29 @@ class TestResponse(BridgeCase):
         message = lead.message_post(body="Called again")
         with self.assertQueryCount(0):
             message._g_assistant_note_action()
+
+    def test_colours(self):
+        params = self.env["ir.config_parameter"]
+        for minutes, state in ((2, "good"), (30, "late"), (300, "too_late")):
+            lead = self.arrived(f"waiting{minutes}", minutes)
+            self.assertEqual(lead.g_assistant_response_state, state)
+            self.assertFalse(lead.g_assistant_response_band)
+            found = self.env["crm.lead"].search
+            here = [("id", "=", lead.id)]
+            self.assertTrue(found(here + [("g_assistant_response_state", "=", state)]))
+            self.assertFalse(found(here + [("g_assistant_response_state", "!=", state)]))
+            lead.with_user(self.seller).message_post(body="Called")
+            self.env.invalidate_all()
+            self.assertEqual(lead.g_assistant_response_state, state)
+            self.assertTrue(found(here + [("g_assistant_response_state", "in", [state])]))
+            others = [one for one in ("good", "late", "too_late") if one != state]
+            self.assertFalse(found(here + [("g_assistant_response_state", "in", others)]))
+        self.assertEqual(lead.g_assistant_response_band, "1440")
+        self.assertEqual(lead.g_assistant_response, "Answered after 5 h")
+        params.set_param(config.RESPONSE_LATE, "600")
+        self.env.invalidate_all()
+        self.assertEqual(lead.g_assistant_response_state, "late")
+        waiting = self.arrived("archived", 300)
+        waiting.active = False
+        self.assertFalse(waiting.g_assistant_response_state)
+        self.assertFalse(self.env["crm.lead"].new({}).g_assistant_response)
