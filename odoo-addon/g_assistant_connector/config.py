@@ -11,6 +11,8 @@ ALERT_WAYS = PREFIX + "alert_ways"
 ALERT_USERS = PREFIX + "alert_users"
 RESPONSE_GOOD = PREFIX + "response_good"
 RESPONSE_LATE = PREFIX + "response_late"
+HOT_SCORE = PREFIX + "hot_score"
+HOT_REVENUE = PREFIX + "hot_revenue"
 
 ALL = (
     ENABLED,
@@ -23,6 +25,8 @@ ALL = (
     ALERT_USERS,
     RESPONSE_GOOD,
     RESPONSE_LATE,
+    HOT_SCORE,
+    HOT_REVENUE,
 )
 
 DEFAULT_RETENTION_DAYS = 90
@@ -32,6 +36,8 @@ DEFAULT_SILENT_MINUTES = 5
 # Minutes until a new lead should have heard of a person, and until it is too late.
 DEFAULT_RESPONSE_GOOD = 5
 DEFAULT_RESPONSE_LATE = 60
+# A lead of this score is told to its salesperson at once; no value alone makes one so.
+DEFAULT_HOT_SCORE = 70
 WAYS = ("screen", "activity", "mail")
 DEFAULT_WAYS = "screen,activity"
 
@@ -83,3 +89,12 @@ def response_minutes(env):
         int(_get(env, RESPONSE_GOOD) or DEFAULT_RESPONSE_GOOD),
         int(_get(env, RESPONSE_LATE) or DEFAULT_RESPONSE_LATE),
     )
+
+
+def hot_score(env):
+    return int(_get(env, HOT_SCORE) or DEFAULT_HOT_SCORE)
+
+
+def hot_revenue(env):
+    """0: whatever a lead is worth, that alone does not make it hot."""
+    return float(_get(env, HOT_REVENUE) or 0)

@@ -67,6 +67,8 @@ class Operation:
         self.turn = None
         # The person was known: the record is another's, and this is added to it.
         self.attached = False
+        # The lead was hot before: only what makes it so is told.
+        self.was_hot = False
         self.result = None
 
     def finish(self, status, res_id=None, kept=(), error=None):
@@ -443,6 +445,8 @@ class Applier(models.AbstractModel):
             operation.finish("created", record.id)
         self.env["g_assistant.owner"]._note(created)
         self.env["g_assistant.duplicates"]._note_created(created)
+        if records._name == kinds.LEAD and not operations[0].silent:
+            records._g_assistant_arrived()
 
     @api.model
     def _create_values(self, operation, bound):
@@ -492,6 +496,7 @@ class Applier(models.AbstractModel):
             record = records.browse(binding.res_id).with_prefetch(records.ids)
             if model_name == kinds.LEAD:
                 parsed = record._g_assistant_keep_score(parsed)
+                operation.was_hot = record.sudo()._g_assistant_is_hot()
             prepared[operation] = (record.with_context(**operation.context), binding, parsed)
 
         def run(some):
@@ -505,6 +510,9 @@ class Applier(models.AbstractModel):
                     binding.written[name] = value
                     binding.changed = True
             self._know_person(operation, record.id, bound)
+            if model_name == kinds.LEAD and not operation.silent:
+                if operation.attached or not operation.was_hot:
+                    record._g_assistant_arrived()
             operation.finish("updated" if done else "unchanged", record.id, kept)
 
     @api.model

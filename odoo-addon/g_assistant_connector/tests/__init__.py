@@ -9,6 +9,7 @@ from . import test_guard
 from . import test_intake
 from . import test_lead_badges
 from . import test_merge
+from . import test_notice
 from . import test_order
 from . import test_pull
 from . import test_response
