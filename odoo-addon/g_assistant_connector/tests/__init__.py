@@ -17,5 +17,6 @@ from . import test_sender
 from . import test_settings
 from . import test_conversations
 from . import test_duplicates
+from . import test_duplicate_undo
 from . import test_owner
 from . import test_late_flags
