@@ -62,7 +62,9 @@ class CrmLead(models.Model):
             parts.append(_("Score: %s", self.g_assistant_score))
         if self.expected_revenue:
             parts.append(formatLang(self.env, self.expected_revenue, currency_obj=self.company_currency))
-        parts += filter(None, [self.g_assistant_path])
+        if self.g_assistant_path:
+            # Platform and campaign: there is not room for more.
+            parts.append(" › ".join(self.g_assistant_path.split(" › ")[:2]))
         return {
             "id": self.id,
             "title": _("Hot lead: %s", self.name),

@@ -9,6 +9,8 @@ from markupsafe import Markup, escape
 from odoo import api, fields, models
 
 PATH = ("platform", "campaign", "adset", "ad", "form")
+# Each step in its own direction, and all of them in the reader's.
+ISOLATED = "\u2068%s\u2069"
 # Click ids that say when the click was: Meta's in milliseconds, Google's cookie in seconds.
 CLICKED = re.compile(r"\bfb\.\d+\.(\d{13})\.|\bGCL\.(\d{10})\.")
 
@@ -18,7 +20,9 @@ class CrmLead(models.Model):
 
     g_assistant_path = fields.Char("Came By", compute="_compute_g_assistant_origin")
     g_assistant_clicked_at = fields.Datetime("Clicked On", compute="_compute_g_assistant_origin")
-    g_assistant_answers_html = fields.Html("Form Answers", compute="_compute_g_assistant_answers")
+    g_assistant_answers_html = fields.Html(
+        "Form Answers", compute="_compute_g_assistant_answers", sanitize=False
+    )
 
     @api.depends(
         *(f"g_assistant_{part}" for part in PATH),
@@ -31,7 +35,7 @@ class CrmLead(models.Model):
             for part in PATH[1:]:
                 # Platforms do not always tell a name.
                 steps.append(lead[f"g_assistant_{part}_name"] or lead[f"g_assistant_{part}"])
-            lead.g_assistant_path = " › ".join(filter(None, steps)) or False
+            lead.g_assistant_path = " › ".join(ISOLATED % step for step in steps if step) or False
             lead.g_assistant_clicked_at = self._g_assistant_clicked(lead.g_assistant_click_ids)
 
     @api.model
@@ -51,8 +55,10 @@ class CrmLead(models.Model):
     def _compute_g_assistant_answers(self):
         for lead in self:
             rows = Markup().join(
-                Markup('<dt dir="auto">%s</dt><dd dir="auto">%s</dd>')
+                Markup('<tr><td class="text-muted w-50"><bdi>%s</bdi></td><td><bdi>%s</bdi></td></tr>')
                 % (question, Markup("<br/>").join(map(escape, answer.splitlines())))
                 for question, answer in json.loads(lead.g_assistant_answers or "[]")
             )
-            lead.g_assistant_answers_html = rows and Markup("<dl>%s</dl>") % rows
+            lead.g_assistant_answers_html = (
+                rows and Markup('<table class="table table-sm mb-0"><tbody>%s</tbody></table>') % rows
+            )

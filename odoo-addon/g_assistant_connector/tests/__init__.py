@@ -2,6 +2,7 @@ from . import test_apply
 from . import test_bindings
 from . import test_browser
 from . import test_browser_connection
+from . import test_browser_lead
 from . import test_capture
 from . import test_connection
 from . import test_events

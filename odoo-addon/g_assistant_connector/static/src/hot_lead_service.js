@@ -7,7 +7,10 @@ import { registry } from "@web/core/registry";
 export const hotLeadService = {
     dependencies: ["action", "bus_service", "notification"],
     start(env, { action, bus_service, notification }) {
+        const shown = {};
         bus_service.subscribe("g_assistant.hot_lead", ({ id, title, message }) => {
+            // Its person is back before anybody has looked: what is shown is the newest.
+            shown[id]?.();
             const close = notification.add(message, {
                 title,
                 type: "success",
@@ -29,6 +32,7 @@ export const hotLeadService = {
                     },
                 ],
             });
+            shown[id] = close;
         });
         bus_service.start();
     },
