@@ -48,8 +48,8 @@ class CrmLead(models.Model):
         "First Action On",
         readonly=True,
         copy=False,
-        help="When a person first did something about this lead: wrote a message or a note, was"
-        " mailed through, finished an activity, or changed its stage, its salesperson or another"
+        help="When a person first did something about this lead: wrote a message, an e-mail"
+        " or a note, finished an activity, or changed its stage, its salesperson or another"
         " field whose changes are shown in the chatter. What the connector, OdooBot and customers"
         " do is no action. A lead that a person enters by hand has been acted on at once.",
     )
@@ -154,7 +154,7 @@ class CrmLead(models.Model):
     def _search_g_assistant_response_state(self, operator, value):
         values = {value} if isinstance(value, str) else set(value or ())
         if operator not in ("=", "in", "!=", "not in") or not values <= set(STATES):
-            raise UserError(_("Leads can be searched for a speed that they have."))
+            raise UserError(_("Speed to lead is in time, late or too late."))
         wanted = values if operator in ("=", "in") else set(STATES) - values
         good, late = config.response_minutes(self.env)
         spans = {"good": (None, good), "late": (good, late), "too_late": (late, None)}
@@ -236,32 +236,34 @@ class MailMessage(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         messages = super().create(vals_list)
-        if any(vals.get("model") == "crm.lead" for vals in vals_list):
-            messages._g_assistant_note_action()
+        of_leads = {
+            message: vals["res_id"]
+            for message, vals in zip(messages, vals_list, strict=True)
+            if vals.get("model") == "crm.lead" and vals.get("res_id")
+        }
+        if of_leads:
+            self.sudo()._g_assistant_note_action(of_leads)
         return messages
 
-    def _g_assistant_note_action(self):
-        """The first of a person's messages on a lead that nobody has acted on."""
-        messages = self.sudo().filtered(
-            lambda one: one.model == "crm.lead"
-            and one.res_id
-            and one.author_id
-            and one.message_type not in AUTOMATIC
-        )
-        leads = self.env["crm.lead"].sudo().browse(messages.mapped("res_id"))
+    @api.model
+    def _g_assistant_note_action(self, of_leads):
+        """The first of a person's messages on a lead that nobody has acted on; ``{message: id}``."""
+        leads = self.env["crm.lead"].browse(set(of_leads.values()))
         try:
             waiting = set(leads.filtered(lambda lead: not lead.g_assistant_first_action_at).ids)
         except MissingError:
             # One that is deleted still gets messages.
             return
-        messages = messages.filtered(lambda one: one.res_id in waiting)
-        if not messages:
+        if not waiting:
             return
         created = leads._g_assistant_id_of("crm.mt_lead_create")
+        messages = self.browse(one.id for one, lead_id in of_leads.items() if lead_id in waiting)
         times = {
             one.res_id: one.date
             for one in messages.sorted("date", reverse=True)
-            if one.subtype_id.id != created and one._g_assistant_by_person()
+            if one.message_type not in AUTOMATIC
+            and one.subtype_id.id != created
+            and one._g_assistant_by_person()
         }
         if times:
             leads._g_assistant_acted(times)
@@ -269,5 +271,6 @@ class MailMessage(models.Model):
     def _g_assistant_by_person(self):
         """Whether its author is one: mail from outside is posted by OdooBot for them."""
         user = self.env.user
-        users = user if user.partner_id == self.author_id else self.author_id.user_ids
+        author = self.author_id
+        users = user if author and user.partner_id == author else author.user_ids
         return any(one._g_assistant_is_person() for one in users)

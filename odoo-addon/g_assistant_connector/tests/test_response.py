@@ -159,7 +159,7 @@ class TestResponse(BridgeCase):
         self.end_transaction()
         message = lead.message_post(body="Called again")
         with self.assertQueryCount(0):
-            message._g_assistant_note_action()
+            message.sudo()._g_assistant_note_action({message: lead.id})
 
     def test_colours(self):
         params = self.env["ir.config_parameter"]
