@@ -2,7 +2,6 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists, create_column
 
-
 # Read together when one of them is asked for, and not with whatever else Odoo reads: every
 # save reads the lead.
 OWN = {"readonly": True, "copy": False, "prefetch": "g_assistant"}
@@ -16,6 +15,8 @@ SCORE = {
 
 # A score from here on is good, or not bad.
 HOT, WARM = 70, 40
+# By whether something was agreed to, and whether something was not.
+CONSENT = {(True, False): "given", (True, True): "partly", (False, True): "refused"}
 # Stored fields that follow from others.
 DERIVED = {
     "g_assistant_score_band": "CASE WHEN g_assistant_score_reasons IS NULL THEN NULL"
@@ -108,10 +109,8 @@ class CrmLead(models.Model):
     @api.depends("g_assistant_consent")
     def _compute_g_assistant_consent_state(self):
         for lead in self:
-            given, refused = (mark in (lead.g_assistant_consent or "") for mark in "✓✗")
-            lead.g_assistant_consent_state = (
-                "partly" if given and refused else "given" if given else "refused" if refused else False
-            )
+            signs = tuple(sign in (lead.g_assistant_consent or "") for sign in "✓✗")
+            lead.g_assistant_consent_state = CONSENT.get(signs, False)
 
     def _g_assistant_keep_score(self, parsed):
         """Leave out of what a delivery brings a score that is worse than the one that is

@@ -61,7 +61,9 @@ class CrmLead(models.Model):
         if self.g_assistant_score_band:
             parts.append(_("Score: %s", self.g_assistant_score))
         if self.expected_revenue:
-            parts.append(formatLang(self.env, self.expected_revenue, currency_obj=self.company_currency))
+            parts.append(
+                formatLang(self.env, self.expected_revenue, currency_obj=self.company_currency)
+            )
         if self.g_assistant_path:
             # Platform and campaign: there is not room for more.
             parts.append(" › ".join(self.g_assistant_path.split(" › ")[:2]))

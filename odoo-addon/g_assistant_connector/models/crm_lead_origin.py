@@ -55,10 +55,13 @@ class CrmLead(models.Model):
     def _compute_g_assistant_answers(self):
         for lead in self:
             rows = Markup().join(
-                Markup('<tr><td class="text-muted w-50"><bdi>%s</bdi></td><td><bdi>%s</bdi></td></tr>')
+                Markup(
+                    '<tr><td class="text-muted w-50"><bdi>%s</bdi></td><td><bdi>%s</bdi></td></tr>'
+                )
                 % (question, Markup("<br/>").join(map(escape, answer.splitlines())))
                 for question, answer in json.loads(lead.g_assistant_answers or "[]")
             )
             lead.g_assistant_answers_html = (
-                rows and Markup('<table class="table table-sm mb-0"><tbody>%s</tbody></table>') % rows
+                rows
+                and Markup('<table class="table table-sm mb-0"><tbody>%s</tbody></table>') % rows
             )

@@ -138,9 +138,8 @@ class CrmLead(models.Model):
                 minutes = (now - lead.create_date).total_seconds() / 60
                 text = _("Waiting for %s", self._g_assistant_span(minutes))
             lead.g_assistant_response = text
-            lead.g_assistant_response_state = (
-                minutes is not None
-                and ("good" if minutes <= good else "late" if minutes <= late else "too_late")
+            lead.g_assistant_response_state = minutes is not None and (
+                "good" if minutes <= good else "late" if minutes <= late else "too_late"
             )
 
     @api.model
@@ -247,7 +246,7 @@ class MailMessage(models.Model):
 
     @api.model
     def _g_assistant_note_action(self, of_leads):
-        """The first of a person's messages on a lead that nobody has acted on; ``{message: id}``."""
+        """The first message of a person on leads that nobody has acted on: ``{message: lead}``."""
         leads = self.env["crm.lead"].browse(set(of_leads.values()))
         try:
             waiting = set(leads.filtered(lambda lead: not lead.g_assistant_first_action_at).ids)

@@ -33,9 +33,11 @@ class Duplicate(models.Model):
         "crm.lead", string="Same Person As", readonly=True, index="btree_not_null"
     )
     decision = fields.Selection(
-        selection=lambda self: self.env["crm.lead"]._fields[
-            "g_assistant_duplicate_decision"
-        ]._description_selection(self.env),
+        selection=lambda self: (
+            self.env["crm.lead"]
+            ._fields["g_assistant_duplicate_decision"]
+            ._description_selection(self.env)
+        ),
         required=True,
         readonly=True,
     )

@@ -71,13 +71,14 @@ class TestBrowserLead(BrowserCase, BridgeCase):
             score.click();
             await click(".nav-link", "G-Assistant");
             await see("[name=g_assistant_path]", "Q4 villas");
-            const answers = await see("[name=g_assistant_answers_html]", "Rooms?");
-            check(answers.textContent.indexOf("Rooms?") < answers.textContent.indexOf("Budget"), "in order");
+            const answers = (await see("[name=g_assistant_answers_html]", "Rooms?")).textContent;
+            check(answers.indexOf("Rooms?") < answers.indexOf("Budget"), "in order");
 
             await see("[name=g_assistant_duplicate_ids] .o_data_row", "same mobile number");
             await click("[name=g_assistant_duplicate_ids] button[name=action_undo]");
             await click(".modal footer .btn-primary");
-            await until("the own lead", () => all("[name=name] textarea").some((one) => one.value === "Shop"));
+            const titles = () => all("[name=name] textarea").map((one) => one.value);
+            await until("the own lead", () => titles().includes("Shop"));
             """
         )
         self.env.invalidate_all()

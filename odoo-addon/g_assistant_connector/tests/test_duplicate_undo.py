@@ -21,7 +21,12 @@ class TestDuplicateUndo(BridgeCase):
         self.sara = self.lead(contact_name="Sara", phone="0501234567", user_id=self.seller.id)
 
     def decide(self, ref, verb, lead, state="open", values=None, **more):
-        decision = {"do": verb, "id": lead.id, "reason": "same mobile number", "seen": [[lead.id, state]]}
+        decision = {
+            "do": verb,
+            "id": lead.id,
+            "reason": "same mobile number",
+            "seen": [[lead.id, state]],
+        }
         came = {"name": "Shop", "phone": "+966501234567", "contact_name": "Omar", "zip": "12211"}
         result = self.upsert(
             ref,
@@ -146,8 +151,15 @@ class TestDuplicateUndo(BridgeCase):
 
     def test_messages_go_with_their_person(self):
         message = {
-            "source": "wa", "channel": "whatsapp", "account": "1", "id": "m1", "kind": "text",
-            "sent_at": "2026-01-01 10:00:00", "text": "Salam", "people": ["p1", "p2"], "starts": True,
+            "source": "wa",
+            "channel": "whatsapp",
+            "account": "1",
+            "id": "m1",
+            "kind": "text",
+            "sent_at": "2026-01-01 10:00:00",
+            "text": "Salam",
+            "people": ["p1", "p2"],
+            "starts": True,
         }
         self.decide("wa:m1", "attach", self.sara, message=message)
         self.upsert("wa:m2", {"name": "M"}, message={**message, "id": "m2", "text": "Still there?"})

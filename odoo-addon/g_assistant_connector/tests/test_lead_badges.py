@@ -30,7 +30,12 @@ class TestLeadBadges(BridgeCase):
         self.assertSameInSql(leads)
 
     def test_consent(self):
-        cases = [("✓ Yes", "given"), ("✗ No", "refused"), ("✓ A\n✗ B", "partly"), ("✗ A\n✓ B", "partly")]
+        cases = [
+            ("✓ Yes", "given"),
+            ("✗ No", "refused"),
+            ("✓ A\n✗ B", "partly"),
+            ("✗ A\n✓ B", "partly"),
+        ]
         leads = self.bring("none")
         self.assertFalse(leads.g_assistant_consent_state)
         for text, state in cases:
@@ -81,9 +86,20 @@ class TestLeadBadges(BridgeCase):
         for xmlid in ("crm.view_crm_case_opportunities_filter", "crm.view_crm_case_leads_filter"):
             view = self.env.ref(xmlid)
             arch = self.env["crm.lead"].get_view(view.id, "search")["arch"]
-            for field in ("score_band", "flag_ids", "response_band", "platform", "campaign_name",
-                          "adset_name", "ad_name", "form_name", "consent_state"):
+            for field in (
+                "score_band",
+                "flag_ids",
+                "response_band",
+                "platform",
+                "campaign_name",
+                "adset_name",
+                "ad_name",
+                "form_name",
+                "consent_state",
+            ):
                 name = f"g_assistant_{field}"
                 self.assertIn(f"'group_by': '{name}'", arch)
-                groups = self.env["crm.lead"]._read_group([("id", "=", lead.id)], [name], ["__count"])
+                groups = self.env["crm.lead"]._read_group(
+                    [("id", "=", lead.id)], [name], ["__count"]
+                )
                 self.assertEqual([count for *_key, count in groups], [1], name)

@@ -34,11 +34,15 @@ class TestNotice(BridgeCase):
         return self.upsert(ref, {"name": "Villa", "user_id": self.seller.id, **values}, **more)
 
     def assertTold(self, *users):
-        self.assertEqual([target for target, _message in self.told], [one.partner_id for one in users])
+        self.assertEqual(
+            [target for target, _message in self.told], [one.partner_id for one in users]
+        )
         self.told.clear()
 
     def test_a_hot_lead_is_told_to_its_salesperson(self):
-        result = self.bring("hot", {**HOT, "expected_revenue": 5000.0, "g_assistant_platform": "meta"})
+        result = self.bring(
+            "hot", {**HOT, "expected_revenue": 5000.0, "g_assistant_platform": "meta"}
+        )
         [(_target, message)] = self.told
         self.assertEqual(message["id"], result["id"])
         self.assertEqual(message["title"], "Hot lead: Villa")
@@ -100,9 +104,15 @@ class TestNotice(BridgeCase):
     def test_the_person_is_back(self):
         self.see_own_transaction()
         known = self.lead(phone="0501234567", user_id=self.seller.id)
-        match = {"phones": ["01234567"], "decision": {
-            "do": "attach", "id": known.id, "reason": "same mobile number", "seen": [[known.id, "open"]]
-        }}
+        match = {
+            "phones": ["01234567"],
+            "decision": {
+                "do": "attach",
+                "id": known.id,
+                "reason": "same mobile number",
+                "seen": [[known.id, "open"]],
+            },
+        }
         for ref in ("back", "back again"):
             self.bring(ref, HOT, match=match)
             self.assertTold(self.seller)

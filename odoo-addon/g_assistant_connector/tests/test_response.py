@@ -150,7 +150,9 @@ class TestResponse(BridgeCase):
         self.env["g_assistant.capture"]._install()
         self.assertActed(self.came)
         self.assertWaiting(waiting)
-        self.assertEqual(by_hand.g_assistant_first_action_at, by_hand.create_date.replace(microsecond=0))
+        self.assertEqual(
+            by_hand.g_assistant_first_action_at, by_hand.create_date.replace(microsecond=0)
+        )
         self.assertFalse(by_hand.g_assistant_response_minutes)
 
     def test_a_message_on_an_answered_lead_costs_no_query(self):
