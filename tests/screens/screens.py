@@ -275,6 +275,8 @@ def main():
                             browser.run("document.querySelector('[name=g_assistant].nav-link').click()")
                             browser.run("document.querySelector('[name=g_assistant].nav-link').scrollIntoView()")
                             browser.shoot(folder / f"lead-origin-{short}-{size}.png")
+                            browser.run("document.querySelector('[name=g_assistant_duplicate_ids]').scrollIntoView({block: 'center'})")
+                            browser.shoot(folder / f"lead-known-{short}-{size}.png")
         finally:
             browser.process.terminate()
             browser.process.wait()

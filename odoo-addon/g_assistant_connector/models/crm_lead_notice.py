@@ -12,6 +12,7 @@ from .. import config
 from .crm_lead import OWN
 
 NOTICE = "g_assistant.hot_lead"
+DAEMON = "g_assistant_connector.group_daemon"
 
 
 class CrmLead(models.Model):
@@ -23,7 +24,8 @@ class CrmLead(models.Model):
 
     def write(self, vals):
         leads = self.browse()
-        if vals.get("user_id"):
+        # What the daemon does it tells itself, when it is done.
+        if vals.get("user_id") and not self.env.user.has_group(DAEMON):
             leads = self.sudo().filtered("g_assistant_notice_due")
         result = super().write(vals)
         if leads:
@@ -44,8 +46,10 @@ class CrmLead(models.Model):
         """Tell of those that are hot; by the bus, that is when the transaction is committed."""
         hot = self.sudo().filtered(lambda lead: lead._g_assistant_is_hot())
         ownerless = hot.filtered(lambda lead: not lead.user_id)
-        if ownerless:
-            ownerless.g_assistant_notice_due = True
+        for lead in hot:
+            due = lead in ownerless
+            if lead.g_assistant_notice_due != due:
+                lead.g_assistant_notice_due = due
         (hot - ownerless)._g_assistant_tell_hot()
 
     def _g_assistant_tell_hot(self):

@@ -526,7 +526,8 @@ class Applier(models.AbstractModel):
                     binding.changed = True
             self._know_person(operation, record.id, bound)
             if model_name == kinds.LEAD and not operation.silent:
-                if operation.attached or not operation.was_hot:
+                known = operation.was_hot and not record.g_assistant_notice_due
+                if operation.attached or not known:
                     record._g_assistant_arrived()
             operation.finish("updated" if done else "unchanged", record.id, kept)
 

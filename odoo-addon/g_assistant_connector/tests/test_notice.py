@@ -117,6 +117,30 @@ class TestNotice(BridgeCase):
             self.bring(ref, HOT, match=match)
             self.assertTold(self.seller)
 
+    def test_back_and_given_to_somebody_at_once(self):
+        self.see_own_transaction()
+        match = {"phones": ["01234567"]}
+        phone = {"phone": "0501234567"}
+        first = self.bring("first", {**HOT, **phone, "user_id": None}, match=match)["id"]
+        lead = self.env["crm.lead"].browse(first)
+        self.assertFalse(lead.user_id)
+        self.assertTrue(lead.g_assistant_notice_due)
+        match["decision"] = {"do": "attach", "id": first, "reason": "", "seen": [[first, "open"]]}
+        owner = {"rule": "r", "among": [{"id": self.seller.id}]}
+        self.bring("second", {**HOT, **phone, "user_id": None}, match=match, owner=owner)
+        self.assertEqual(lead.user_id, self.seller)
+        self.assertFalse(lead.g_assistant_notice_due)
+        self.assertTold(self.seller)
+
+    def test_given_to_somebody_by_a_later_delivery(self):
+        self.bring("given", {**HOT, "user_id": None})
+        self.bring("given", {"city": "Riyadh", "user_id": None})
+        self.assertTold()
+        self.bring("given", {"user_id": self.seller.id})
+        self.assertTold(self.seller)
+        self.bring("given", {"city": "Jeddah"})
+        self.assertTold()
+
     def test_in_the_salespersons_language(self):
         self.env["res.lang"]._activate_lang("ar_001")
         module = self.env["ir.module.module"].search([("name", "=", "g_assistant_connector")])
