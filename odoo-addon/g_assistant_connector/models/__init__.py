@@ -16,6 +16,10 @@ from . import g_assistant_connection
 from . import g_assistant_parked
 from . import ir_http
 from . import crm_lead
+from . import g_assistant_duplicate
+from . import crm_lead_notice
+from . import crm_lead_origin
+from . import crm_lead_response
 from . import sale_order
 from . import sale_order_line
 from . import res_config_settings
