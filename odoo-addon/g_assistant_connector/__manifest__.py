@@ -26,6 +26,8 @@
         "views/res_config_settings_views.xml",
         "views/crm_lead_duplicate_views.xml",
         "views/crm_lead_conversation_views.xml",
+        "views/res_partner_views.xml",
+        "views/crm_lead_person_views.xml",
     ],
     "assets": {"web.assets_backend": ["g_assistant_connector/static/src/**/*"]},
     "post_init_hook": "post_init_hook",

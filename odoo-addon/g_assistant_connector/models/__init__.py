@@ -16,6 +16,9 @@ from . import g_assistant_connection
 from . import g_assistant_parked
 from . import ir_http
 from . import crm_lead
+from . import crm_lead_person
+from . import g_assistant_score
+from . import g_assistant_person
 from . import sale_order
 from . import sale_order_line
 from . import res_config_settings

@@ -16,3 +16,5 @@ from . import test_conversations
 from . import test_duplicates
 from . import test_owner
 from . import test_late_flags
+from . import test_person
+from . import test_browser_person
