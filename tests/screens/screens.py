@@ -181,6 +181,14 @@ def main():
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    shell = subprocess.run(
+        [ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"],
+        input=f"exec(open({str(ROOT / 'tests/screens/customer.py')!r}).read())\n",
+        text=True,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    customer = next(line for line in shell.stdout.splitlines() if "CUSTOMER=" in line).split("CUSTOMER=")[1]
     server, _ = odoo_env("serve", "--name", DATABASE, "--db", DATABASE, "--restart")
     url = server["URL"]
 
@@ -202,6 +210,8 @@ def main():
     screens = {
         "connection": (f"{url}/odoo/action-{action}_connection_action/{connection}", ".o_form_view .o_data_row"),
         "parked": (f"{url}/odoo/action-{action}_parked_action/1", ".o_form_view .o_field_widget[name=error]"),
+        "customer": (f"{url}/odoo/{customer}/action-{action}_person_action", ".o_g_assistant_entry"),
+        "conversation": (f"{url}/odoo/{customer}/action-{action}_thread_action", ".o_g_assistant_entry"),
         "settings": (f"{url}/odoo/settings#g_assistant_connector", ".o_setting_container"),
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ them is searched with the rights of who asks; everything else starts from the id
 found, so a lead that somebody may not see is in no figure either.
 """
 
+import re
 from collections import defaultdict, namedtuple
 
 from odoo import _, api, fields, models
@@ -12,6 +13,7 @@ from odoo.exceptions import AccessError
 from odoo.tools import html2plaintext
 from odoo.tools.misc import formatLang
 
+from .g_assistant_conversation import ICONS
 from .g_assistant_duplicates import STATE
 
 # How many of each kind are listed; there is a click to all of them.
@@ -19,6 +21,10 @@ SHOWN = 5
 PAGE = 30
 POINTS = 40
 TEXT = 2000
+
+# In a text, what says which channel it is, which the timeline has beside it, and what would
+# become asterisks.
+MARKS = re.compile(r'<span class="o_g_assistant_channel">.*?</span>|</?(?:b|strong|em|i)\b[^>]*>')
 
 Who = namedtuple("Who", "partner partners leads orders")
 
@@ -49,6 +55,7 @@ CHANNEL = """CASE
 MESSAGES = """SELECT 'message' AS source, '{model}' AS model, m.res_id, m.id,
         coalesce(m.date, m.create_date) AS at, m.subtype_id, {channel} AS channel,
         CASE WHEN g.direction IS NOT NULL THEN g.direction
+             WHEN {channel} IN ('call', 'note') THEN NULL
              WHEN m.author_id IS NULL OR p.partner_share THEN 'in'
              ELSE 'out' END AS direction
     FROM mail_message m
@@ -64,7 +71,8 @@ MESSAGES = """SELECT 'message' AS source, '{model}' AS model, m.res_id, m.id,
 # "Created", which the record says itself: of leads by its subtype, of others the first in the
 # transaction that made them.
 CREATED = """m.message_type = 'notification' AND m.create_date = d.create_date
-    AND m.id = (SELECT min(f.id) FROM mail_message f WHERE f.model = m.model AND f.res_id = m.res_id)
+    AND m.id = (SELECT min(f.id) FROM mail_message f
+        WHERE f.model = m.model AND f.res_id = m.res_id AND f.message_type <> 'user_notification')
     AND m.mail_activity_type_id IS NULL
     AND NOT EXISTS (SELECT FROM mail_tracking_value t WHERE t.mail_message_id = m.id)"""
 DOCUMENTS = (
@@ -354,7 +362,9 @@ class Person(models.AbstractModel):
             self._params(who),
         )
         names = self._channel_names()
-        return [{**row, "name": names[row["channel"]]} for row in rows]
+        return [
+            {**row, "name": names[row["channel"]], "icon": ICONS[row["channel"]]} for row in rows
+        ]
 
     @api.model
     def _channel_names(self):
@@ -444,9 +454,13 @@ class Person(models.AbstractModel):
                 if row["id"] not in messages:
                     continue
                 entry.update(messages[row["id"]])
+                # Odoo makes the record's name the subject of most.
+                if entry["subject"].endswith(entry["title"]):
+                    entry["subject"] = ""
                 if row["channel"]:
                     entry["channel"] = row["channel"]
                     entry["channel_name"] = channels[row["channel"]]
+                    entry["icon"] = ICONS[row["channel"]]
                     entry["direction"] = row["direction"]
             elif row["source"] == "score":
                 entry.update(scores[row["id"]])
@@ -492,12 +506,17 @@ class Person(models.AbstractModel):
             message.id: {
                 "author": message.author_id.name or message.email_from or "",
                 "subject": message.subject or "",
-                "text": html2plaintext(message.body or "").strip()[:TEXT],
+                "text": self._text(message.body),
                 "files": len(message.attachment_ids),
                 "changes": tracked[message.id],
             }
             for message in messages
         }
+
+    @api.model
+    def _text(self, body):
+        text = html2plaintext(MARKS.sub("", body or ""), include_references=False)
+        return text.strip(" ·\n")[:TEXT]
 
     @api.model
     def _display(self, value):

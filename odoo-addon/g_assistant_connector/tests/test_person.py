@@ -208,8 +208,9 @@ class TestPerson(BridgeCase):
         )
         said = {entry.get("channel"): entry for entry in self.timeline("message")["entries"]}
         self.assertIn("Wants to see it", said["call"]["text"])
-        self.assertIn("Is it free?", said["whatsapp"]["text"])
-        self.assertEqual(said["whatsapp"]["direction"], "in")
+        self.assertEqual(said["whatsapp"]["text"], "Is it free?")
+        self.assertEqual((said["whatsapp"]["direction"], said["whatsapp"]["icon"]), ("in", "fa-whatsapp"))
+        self.assertEqual((said["call"]["direction"], said["note"]["direction"]), (None, None))
         mails = self.timeline("email")["entries"]
         self.assertEqual(
             {(entry["text"], entry["direction"]) for entry in mails},

@@ -21,15 +21,6 @@ const ICONS = {
     confirmed: "fa-check",
     score: "fa-line-chart",
     change: "fa-pencil",
-    message: "fa-comment-o",
-    whatsapp: "fa-whatsapp",
-    telegram: "fa-telegram",
-    messenger: "fa-facebook",
-    instagram: "fa-instagram",
-    sms: "fa-mobile",
-    email: "fa-envelope-o",
-    call: "fa-phone",
-    note: "fa-sticky-note-o",
 };
 // Waits for whoever is still typing.
 const SEARCH_MS = 300;
@@ -86,7 +77,7 @@ export class Person extends Component {
             ...this.state.page.channels.map((one) => ({
                 show: one.channel,
                 name: one.name,
-                icon: ICONS[one.channel],
+                icon: one.icon,
                 count: one.count,
             })),
         ];
@@ -165,7 +156,7 @@ export class Person extends Component {
     }
 
     icon(entry) {
-        return ICONS[entry.channel || entry.kind];
+        return entry.icon || ICONS[entry.kind];
     }
 
     get empty() {
