@@ -23,8 +23,10 @@ POINTS = 40
 TEXT = 2000
 
 # In a text, what says which channel it is, which the timeline has beside it, and what would
-# become asterisks.
-MARKS = re.compile(r'<span class="o_g_assistant_channel">.*?</span>|</?(?:b|strong|em|i)\b[^>]*>')
+# become asterisks or footnotes.
+MARKS = re.compile(
+    r'<span class="o_g_assistant_channel">.*?</span>|</?(?:a|b|strong|em|i|img)\b[^>]*>'
+)
 
 Who = namedtuple("Who", "partner partners leads orders")
 
@@ -40,8 +42,9 @@ SUBTYPES = {
     "confirmed": "sale.mt_order_confirmed",
 }
 
-# By which way a message `m` of the record `d` came or went; what has none is no message. `g` is its row as a
-# messenger's, `c` the conversation, `a` the type of activity that it reports, `s` its subtype.
+# By which way a message `m` of the record `d` came or went; what has none is no message. `g` is
+# its row as a messenger's, `c` the conversation, `a` the type of activity that it reports, `s`
+# its subtype.
 CHANNEL = """CASE
     WHEN c.channel IS NOT NULL THEN c.channel
     WHEN a.category = 'phonecall' THEN 'call'
@@ -67,7 +70,9 @@ MESSAGES = """SELECT 'message' AS source, '{model}' AS model, m.res_id, m.id,
     LEFT JOIN res_partner p ON p.id = m.author_id
     WHERE m.model = '{model}' AND m.res_id = ANY(%({ids})s)
         AND m.message_type <> 'user_notification'
-        AND NOT ({created}) AND (%(text)s IS NULL OR regexp_replace(m.body, '<[^>]*>', ' ', 'g') ILIKE %(text)s)"""
+        AND NOT ({created})
+        AND (%(text)s IS NULL
+            OR regexp_replace(m.body, '<[^>]*>', ' ', 'g') ILIKE %(text)s)"""
 # "Created", which the record says itself: of leads by its subtype, of others the first in the
 # transaction that made them.
 CREATED = """m.message_type = 'notification' AND m.create_date = d.create_date
@@ -101,7 +106,8 @@ ENTRIES = f"""SELECT source, model, res_id, id, at, channel, direction,
     SELECT 'lead', 'crm.lead', id, id, create_date, NULL, NULL, 'lead'
     FROM crm_lead WHERE id = ANY(%(leads)s)
     UNION ALL
-    SELECT 'quotation', 'sale.order', id, id, least(create_date, date_order), NULL, NULL, 'quotation'
+    SELECT 'quotation', 'sale.order', id, id, least(create_date, date_order),
+        NULL, NULL, 'quotation'
     FROM sale_order WHERE id = ANY(%(orders)s)
     UNION ALL
     SELECT 'order', 'sale.order', id, id, date_order, NULL, NULL, 'confirmed'
@@ -432,7 +438,9 @@ class Person(models.AbstractModel):
             for model, _table, _ids in DOCUMENTS
         }
         titles = {
-            (model, record.id): record.display_name for model in records for record in records[model]
+            (model, record.id): record.display_name
+            for model in records
+            for record in records[model]
         }
         messages = self._messages(found["message"])
         scores = {
@@ -480,8 +488,10 @@ class Person(models.AbstractModel):
         """What messages say. Odoo's own rules have the last word on who may read them."""
         messages = self.env["mail.message"].search([("id", "in", ids)]).sudo()
         tracked = defaultdict(list)
-        values = self.env["mail.tracking.value"].sudo().search(
-            [("mail_message_id", "in", messages.ids)], order="id"
+        values = (
+            self.env["mail.tracking.value"]
+            .sudo()
+            .search([("mail_message_id", "in", messages.ids)], order="id")
         )
         models_ = {message.id: message.model for message in messages}
         labels = {
@@ -496,7 +506,7 @@ class Person(models.AbstractModel):
             label = labels.get(models_[value.mail_message_id.id], {}).get(value.field_id.name)
             if label:
                 before, now = (
-                    self._display(value._format_display_value(label["type"], new=new)[0])
+                    self._display(label["type"], value._format_display_value(label["type"], new)[0])
                     for new in (False, True)
                 )
                 tracked[value.mail_message_id.id].append(
@@ -515,13 +525,13 @@ class Person(models.AbstractModel):
 
     @api.model
     def _text(self, body):
-        text = html2plaintext(MARKS.sub("", body or ""), include_references=False)
+        text = html2plaintext(MARKS.sub("", body or ""))
         return text.strip(" ·\n")[:TEXT]
 
     @api.model
-    def _display(self, value):
-        if isinstance(value, bool) or value is None:
-            return _("Yes") if value else ""
+    def _display(self, kind, value):
+        if kind == "boolean":
+            return _("Yes") if value else _("No")
         if isinstance(value, float):
             return formatLang(self.env, value)
-        return str(value)
+        return str(value or "")

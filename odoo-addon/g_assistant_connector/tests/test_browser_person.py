@@ -66,7 +66,8 @@ class TestBrowserPerson(BrowserCase, BridgeCase):
             check(!all(`${page} .o_g_assistant_more`).length, "no more");
             await click(`${page} [data-show=email]`);
             await until("one e-mail", () => all(entries).length === 1);
-            check((await see(entries, "The garden is lovely")).dataset.direction === "in", "from her");
+            const mail = await see(entries, "The garden is lovely");
+            check(mail.dataset.direction === "in", "from her");
             await click(`${page} [data-show=milestone]`);
             await until("milestones", () => all(entries).length === 3);
             await click(`${page} [data-show='']`);
@@ -84,7 +85,9 @@ class TestBrowserPerson(BrowserCase, BridgeCase):
             await see(`${page} .o_g_assistant_timeline h4`, "Sara Ali");
             await until("what was said", () => all(entries).length === 30);
             check(!all(`${page} .o_g_assistant_tiles`).length, "the timeline alone");
-            """,
+            // The address has the customer, not the lead: loaded again, it is the same page.
+            check(/[/]ID[/]action-|active_id=ID/.test(location.href), location.href);
+            """.replace("ID", str(self.sara.id)),
         )
 
     def test_nothing_yet_in_arabic(self):
@@ -95,7 +98,7 @@ class TestBrowserPerson(BrowserCase, BridgeCase):
         self.open(
             self.sara,
             """
-            await click(".oe_stat_button", "كل شيء عن العميل");
+            await click(".oe_stat_button", "ملف العميل الشامل");
             const page = ".o_g_assistant_person";
             check(document.body.classList.contains("o_rtl"), "from right to left");
             await see(`${page} .o_g_assistant_entries`, "لم يحدث شيء بعد.");

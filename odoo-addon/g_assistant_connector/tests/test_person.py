@@ -1,11 +1,13 @@
+import logging
 import time
-from unittest.mock import patch
 
 from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
 from .common import BridgeCase
+
+_logger = logging.getLogger(__name__)
 
 
 @tagged("post_install", "-at_install")
@@ -109,7 +111,11 @@ class TestPerson(BridgeCase):
         campaign = self.env["utm.campaign"].create({"title": "Newsletter"})
         first = self.lead(partner_id=self.sara.id, campaign_id=campaign.id)
         ads = [
-            self.lead(partner_id=self.sara.id, g_assistant_campaign_name="Villas", g_assistant_platform="meta")
+            self.lead(
+                partner_id=self.sara.id,
+                g_assistant_campaign_name="Villas",
+                g_assistant_platform="meta",
+            )
             for _n in range(2)
         ]
         self.lead(partner_id=self.sara.id)
@@ -125,7 +131,11 @@ class TestPerson(BridgeCase):
 
     def test_changes_of_a_score_are_kept(self):
         def send(score):
-            values = {"name": "Scored", "g_assistant_score": score, "g_assistant_score_reasons": "x"}
+            values = {
+                "name": "Scored",
+                "g_assistant_score": score,
+                "g_assistant_score_reasons": "x",
+            }
             owned = ["g_assistant_score", "g_assistant_score_reasons"]
             return self.upsert("scored", values, owned=owned)["id"]
 
@@ -151,7 +161,8 @@ class TestPerson(BridgeCase):
     def test_timeline_of_a_deal(self):
         lead = self.lead(partner_id=self.sara.id, name="Villa")
         self.env.cr.execute(
-            "UPDATE crm_lead SET create_date = create_date - interval '1 day' WHERE id = %s", [lead.id]
+            "UPDATE crm_lead SET create_date = create_date - interval '1 day' WHERE id = %s",
+            [lead.id],
         )
         self.track(lead, lambda: lead.write({"stage_id": self.stage_won.id}))
         order = self.order(price=100)
@@ -163,12 +174,32 @@ class TestPerson(BridgeCase):
             sorted(self.kinds_of(page)), ["confirmed", "lead", "quotation", "sent", "won"]
         )
         won = next(entry for entry in page["entries"] if entry["kind"] == "won")
-        self.assertEqual((won["model"], won["res_id"], won["title"]), ("crm.lead", lead.id, "Villa"))
+        self.assertEqual(
+            (won["model"], won["res_id"], won["title"]), ("crm.lead", lead.id, "Villa")
+        )
         stage = [change for change in won["changes"] if change["now"] == "Deal"]
         self.assertEqual(stage[0]["before"], "Fresh")
         self.assertEqual(self.kinds_of(page)[-1], "lead")
         ats = [entry["at"] for entry in page["entries"]]
         self.assertEqual(ats, sorted(ats, reverse=True))
+
+    def test_what_was_tracked_is_told_as_odoo_shows_it(self):
+        lead = self.lead(partner_id=self.sara.id, expected_revenue=100)
+
+        def change():
+            lead.write({"expected_revenue": 2500.5, "user_id": self.seller.id})
+            lead.action_set_lost()
+
+        self.track(lead, change)
+        entries = self.timeline()["entries"]
+        told = {one["field"]: one for entry in entries for one in entry.get("changes", ())}
+        names = lead.fields_get(["expected_revenue", "user_id", "active"], ["string"])
+        revenue, user, active = (
+            told[names[name]["string"]] for name in ("expected_revenue", "user_id", "active")
+        )
+        self.assertEqual((revenue["before"], revenue["now"]), ("100.00", "2,500.50"))
+        self.assertEqual((user["before"], user["now"]), (self.env.user.name, self.seller.name))
+        self.assertEqual((active["before"], active["now"]), ("Yes", "No"))
 
     def track(self, record, change):
         """A tracked change, as another transaction than that of the creation makes it."""
@@ -181,13 +212,20 @@ class TestPerson(BridgeCase):
         self.see_own_transaction()
         lead = self.lead(partner_id=self.sara.id)
         lead.message_post(
-            body="Dear Sara", message_type="comment", subtype_xmlid="mail.mt_comment",
+            body="Dear Sara",
+            message_type="comment",
+            subtype_xmlid="mail.mt_comment",
             author_id=self.seller.partner_id.id,
         )
         lead.message_post(
-            body="Thank you", message_type="email", subtype_xmlid="mail.mt_comment", author_id=self.sara.id
+            body="Thank you",
+            message_type="email",
+            subtype_xmlid="mail.mt_comment",
+            author_id=self.sara.id,
         )
-        lead.message_post(body="Likes corners", message_type="comment", author_id=self.seller.partner_id.id)
+        lead.message_post(
+            body="Likes corners", message_type="comment", author_id=self.seller.partner_id.id
+        )
         self.sara.message_post(
             body="On the contact", message_type="comment", author_id=self.seller.partner_id.id
         )
@@ -209,14 +247,18 @@ class TestPerson(BridgeCase):
         said = {entry.get("channel"): entry for entry in self.timeline("message")["entries"]}
         self.assertIn("Wants to see it", said["call"]["text"])
         self.assertEqual(said["whatsapp"]["text"], "Is it free?")
-        self.assertEqual((said["whatsapp"]["direction"], said["whatsapp"]["icon"]), ("in", "fa-whatsapp"))
+        self.assertEqual(
+            (said["whatsapp"]["direction"], said["whatsapp"]["icon"]), ("in", "fa-whatsapp")
+        )
         self.assertEqual((said["call"]["direction"], said["note"]["direction"]), (None, None))
         mails = self.timeline("email")["entries"]
         self.assertEqual(
             {(entry["text"], entry["direction"]) for entry in mails},
             {("Dear Sara", "out"), ("Thank you", "in")},
         )
-        self.assertEqual([one["text"] for one in self.timeline(None, "CORNERS")["entries"]], ["Likes corners"])
+        self.assertEqual(
+            [one["text"] for one in self.timeline(None, "CORNERS")["entries"]], ["Likes corners"]
+        )
         self.assertEqual(self.timeline("email", "corners")["entries"], [])
         # What is searched for are words: neither wildcards nor the markup around them.
         for text in ("%", "c_rners", "<p>"):
@@ -305,7 +347,9 @@ class TestPerson(BridgeCase):
         portal = new_test_user(self.env, "g-person-portal", groups="base.group_portal")
         for method in ("page", "thread", "timeline"):
             with self.assertRaises(AccessError):
-                getattr(self.env["g_assistant.person"].with_user(portal), method)(portal.partner_id.id)
+                getattr(self.env["g_assistant.person"].with_user(portal), method)(
+                    portal.partner_id.id
+                )
 
     def test_other_companies_stay_apart(self):
         elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
@@ -334,7 +378,9 @@ class TestPerson(BridgeCase):
         self.assertLess(took, 1.0)
         # However much there is, it takes the same queries.
         self.assertLessEqual(counted(), queries_of_few + 2)
-        print(f"customer 360 of {total} records: {took * 1000:.0f} ms, {counted()} queries")
+        _logger.info(
+            "customer 360 of %d records: %.0f ms, %d queries", total, took * 1000, counted()
+        )
 
     def count_queries(self):
         self.env.flush_all()
@@ -353,22 +399,29 @@ class TestPerson(BridgeCase):
     def related(self, number):
         """A customer with so many leads, orders and messages."""
         partner = self.env["res.partner"].create({"name": f"Customer of {number}"})
-        leads = self.env["crm.lead"].with_context(tracking_disable=True).create(
-            [
-                {
-                    "name": f"lead {n}",
-                    "partner_id": partner.id,
-                    "stage_id": self.stage_new.id,
-                    "expected_revenue": n,
-                    "g_assistant_score": n % 100,
-                    "g_assistant_score_reasons": "x",
-                    "g_assistant_campaign_name": f"Campaign {n % 7}",
-                }
-                for n in range(number // 5)
-            ]
+        leads = (
+            self.env["crm.lead"]
+            .with_context(tracking_disable=True)
+            .create(
+                [
+                    {
+                        "name": f"lead {n}",
+                        "partner_id": partner.id,
+                        "stage_id": self.stage_new.id,
+                        "expected_revenue": n,
+                        "g_assistant_score": n % 100,
+                        "g_assistant_score_reasons": "x",
+                        "g_assistant_campaign_name": f"Campaign {n % 7}",
+                    }
+                    for n in range(number // 5)
+                ]
+            )
         )
         self.env["sale.order"].with_context(tracking_disable=True).create(
-            [{"partner_id": partner.id, "state": "sale" if n % 2 else "draft"} for n in range(number // 5)]
+            [
+                {"partner_id": partner.id, "state": "sale" if n % 2 else "draft"}
+                for n in range(number // 5)
+            ]
         )
         self.env["mail.message"].create(
             [
