@@ -2,8 +2,9 @@
 
     tests/odoo/odoo-env python tests/screens/screens.py [FOLDER]
 
-makes a database of its own, lets a daemon's user report a believable state, and takes each screen in English and
-Arabic, wide and phone-sized, with Chromium. For Arabic from right to left Odoo needs `rtlcss` (npm) on the path.
+makes a database of its own, lets a daemon's user report a believable state, gives it a customer with a history
+(customer.py), and takes each screen in English and Arabic, wide and phone-sized, with Chromium. For Arabic from right
+to left Odoo needs `rtlcss` (npm) on the path.
 """
 
 import base64
