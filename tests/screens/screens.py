@@ -99,6 +99,24 @@ def parked_job():
     }
 
 
+def changes(call):
+    """A lead with a history; returns its id."""
+    stages = call("boss", "crm.stage", "search", [], 0, 3)
+    values = {"name": "Villa automation", "contact_name": "سارة العتيبي", "phone": "+966501234567", "city": "Riyadh"}
+    [sales] = call("boss", "res.users", "search", [["login", "=", "sales"]])
+    operation = {"key": "website:lead:1:0", "model": "crm.lead", "action": "upsert", "ref": "website:1"}
+    values = {**values, "type": "opportunity", "user_id": sales, "stage_id": stages[0]}
+    [made] = json.loads(call("daemon", "g_assistant.bridge", "apply", json.dumps([{**operation, "values": values}])))
+    lead = made["id"]
+    call("sales", "crm.lead", "write", [lead], {"stage_id": stages[1], "expected_revenue": 45_000})
+    call("sales", "crm.lead", "write", [lead], {"phone": "+966509998888", "priority": "2"})
+    update = {**operation, "key": "website:lead:1:1", "values": {"city": "Diriyah"}}
+    call("daemon", "g_assistant.bridge", "apply", json.dumps([update]))
+    call("boss", "crm.lead", "write", [lead], {"stage_id": stages[2]})
+    call("daemon", "g_assistant.bridge", "events")
+    return lead
+
+
 class Browser:
     """Chromium, by its own protocol."""
 
@@ -170,6 +188,7 @@ def main():
     template, _ = odoo_env("template", "g_connector", "--modules", "g_assistant_connector", "--addons", str(ROOT / "odoo-addon"))
     odoo_env("newdb", DATABASE, "--template", template["TEMPLATE"], "--replace")
     groups = {"daemon": "g_assistant_connector.group_daemon", "boss": "base.group_system,sales_team.group_sale_manager"}
+    groups["sales"] = "sales_team.group_sale_salesman"
     for login, group in groups.items():
         odoo_env("user", DATABASE, login, login * 3, "--groups", group)
     subprocess.run(
@@ -193,6 +212,7 @@ def main():
     state = report()
     call("daemon", "g_assistant.bridge", "report", json.dumps({**state, "parked": 0, "sources": [], "parked_jobs": []}))
     [connection] = call("boss", "g_assistant.connection", "search", [])
+    lead = changes(call)
 
     def trouble():
         call("daemon", "g_assistant.bridge", "report", json.dumps(state))
@@ -202,6 +222,8 @@ def main():
     screens = {
         "connection": (f"{url}/odoo/action-{action}_connection_action/{connection}", ".o_form_view .o_data_row"),
         "parked": (f"{url}/odoo/action-{action}_parked_action/1", ".o_form_view .o_field_widget[name=error]"),
+        "history": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
+        "restore": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
         "settings": (f"{url}/odoo/settings#g_assistant_connector", ".o_setting_container"),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -237,6 +259,10 @@ def main():
                             continue
                         browser.open(size)
                         browser.go(address, seen)
+                        if name == "restore":
+                            browser.run("[...document.querySelectorAll('button[name=action_restore]')].at(-1).click()")
+                            found = "!!document.querySelector('.modal .o_field_widget[name=line_ids]')"
+                            until(lambda found=found: browser.run(found), "the wizard is there")
                         if name == "settings":
                             browser.run("document.querySelector('.tab[data-key=g_assistant_connector]').click()")
                             time.sleep(1)

@@ -3,6 +3,7 @@ from . import g_assistant_secret
 from . import g_assistant_capture
 from . import g_assistant_event
 from . import g_assistant_captured
+from . import g_assistant_history
 from . import g_assistant_operation
 from . import g_assistant_binding
 from . import g_assistant_duplicates

@@ -2,10 +2,12 @@ from . import test_apply
 from . import test_bindings
 from . import test_browser
 from . import test_browser_connection
+from . import test_browser_history
 from . import test_capture
 from . import test_connection
 from . import test_events
 from . import test_guard
+from . import test_history
 from . import test_intake
 from . import test_merge
 from . import test_order
