@@ -16,6 +16,7 @@ from . import g_assistant_flag
 from . import g_assistant_connection
 from . import g_assistant_parked
 from . import ir_http
+from . import res_groups
 from . import crm_lead
 from . import sale_order
 from . import sale_order_line
