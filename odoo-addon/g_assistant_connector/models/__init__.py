@@ -16,6 +16,10 @@ from . import g_assistant_connection
 from . import g_assistant_parked
 from . import ir_http
 from . import crm_lead
+from . import crm_lead_moment
+from . import g_assistant_spend
+from . import g_assistant_dashboard
+from . import g_assistant_dashboard_campaigns
 from . import sale_order
 from . import sale_order_line
 from . import res_config_settings
