@@ -10,6 +10,7 @@ from . import test_intake
 from . import test_merge
 from . import test_order
 from . import test_pull
+from . import test_response
 from . import test_sender
 from . import test_settings
 from . import test_conversations
