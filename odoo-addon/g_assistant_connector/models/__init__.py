@@ -20,6 +20,7 @@ from . import crm_lead_moment
 from . import g_assistant_spend
 from . import g_assistant_dashboard
 from . import g_assistant_dashboard_campaigns
+from . import g_assistant_campaign_report
 from . import crm_lead_response
 from . import sale_order
 from . import sale_order_line

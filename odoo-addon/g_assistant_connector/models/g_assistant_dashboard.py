@@ -64,9 +64,9 @@ class Figures:
 
 def _sums(rows, groups):
     """Of each column after those that the rows are grouped by."""
-    if not rows:
-        return []
-    return [sum(values) for values in list(zip(*rows, strict=True))[groups:]]
+    columns = list(zip(*rows, strict=True))[groups:]
+    # A median has no sum.
+    return [None if None in values else sum(values) for values in columns]
 
 
 def _where(query):
@@ -196,7 +196,7 @@ class Dashboard(models.AbstractModel):
     @api.model
     def _qualified(self):
         """Opportunities beyond the first stage of the pipeline, lost ones too."""
-        first = self.env["crm.stage"].sudo().search([], limit=1)
+        first = self.env["crm.stage"].sudo().search([], order="sequence, id", limit=1)
         return [
             ("type", "=", "opportunity"),
             ("stage_id", "!=", False),
@@ -215,21 +215,21 @@ class Dashboard(models.AbstractModel):
         return _where(self._leads().sudo()._search(domain))
 
     @api.model
+    def _rates(self):
+        """``{company: rate}`` to the currency of the user's company, where it is another one."""
+        own, today = self.env.company, self._today()
+        return {
+            other.id: other.currency_id._convert(1.0, own.currency_id, own, today, round=False)
+            for other in self.env.companies
+            if other.currency_id != own.currency_id
+        }
+
+    @api.model
     def _factor(self, table="crm_lead"):
-        """What an amount is multiplied with to be in the company's currency."""
-        own = self.env.company
-        others = self.env.companies.filtered(lambda one: one.currency_id != own.currency_id)
-        if not others:
+        """What an amount is multiplied with to be in the currency of the user's company."""
+        cases = [SQL("WHEN %s THEN %s", *pair) for pair in self._rates().items()]
+        if not cases:
             return SQL("1")
-        today = self._today()
-        cases = [
-            SQL(
-                "WHEN %s THEN %s",
-                other.id,
-                other.currency_id._convert(1.0, own.currency_id, own, today, round=False),
-            )
-            for other in others
-        ]
         company = SQL.identifier(table, "company_id")
         return SQL("CASE %s %s ELSE 1 END", company, SQL(" ").join(cases))
 
@@ -298,6 +298,11 @@ class Dashboard(models.AbstractModel):
             "won": _("Closed as won in the period, whenever they were created."),
             "lost": _("Closed as lost in the period, whenever they were created."),
             "open": _("Now, whatever the period: neither won nor lost nor archived."),
+            "median": _(
+                "Half of the answered leads were answered sooner. Leads that people entered"
+                " themselves are not counted."
+            ),
+            "waiting": _("Nobody has done anything about them, and they are still open."),
             "weighted": _("Expected revenue multiplied with the probability."),
         }[name]
 
@@ -305,7 +310,7 @@ class Dashboard(models.AbstractModel):
     def _by_link(self, figures, field, without):
         """The rows of a block by the records that a field points to, the largest first."""
         rows = figures.read(SQL.identifier("crm_lead", field))
-        total = figures.row(_("Total"), [], _sums(rows, 1))
+        total = figures.row(_("Total"), [], _sums(rows, 1)) if rows else None
         rows.sort(key=lambda row: (-row[1], row[0] or 0))
         records = self.env[self._leads()._fields[field].comodel_name].sudo()
         shown = [row for row in rows if any(row[1:])]
@@ -437,6 +442,56 @@ class Dashboard(models.AbstractModel):
             for day in days
         ]
         return {"rows": rows, "most": max(counts.values(), default=0)}
+
+    # ---- how quickly people answer ---------------------------------------------------
+
+    @api.model
+    def _response(self, chosen):
+        """Of the leads received: when a person first did something about them."""
+        received = self._within("create_date", chosen)
+        base = self._base(chosen)
+        minutes = "g_assistant_response_minutes"
+        # None at all, of leads that people entered themselves, is as good as 0.
+        answered = received + [(minutes, ">", 0)]
+        waiting = received + [
+            ("g_assistant_first_action_at", "=", False),
+            ("active", "=", True),
+            ("probability", "<", 100),
+        ]
+        figures = Figures(self, base)
+        figures.add("received", _("Leads Received"), received, note=self._note("received"))
+        figures.add("answered", _("Answered"), answered)
+        figures.add(
+            "median", _("Median Response"), answered, "minutes", minutes, note=self._note("median")
+        )
+        figures.add("quick", _("Within 5 Minutes"), answered + [(minutes, "<=", 5)])
+        figures.add("waiting", _("Still Waiting"), waiting, note=self._note("waiting"))
+        block = self._by_link(figures, "user_id", _("Without a salesperson"))
+
+        spread = Figures(self, base)
+        limits = [
+            (5, _("Up to 5 minutes")),
+            (15, _("5 to 15 minutes")),
+            (60, _("15 to 60 minutes")),
+            (240, _("1 to 4 hours")),
+            (1440, _("4 to 24 hours")),
+        ]
+        over = 0
+        for limit, label in limits:
+            spread.add(str(limit), label, received + [(minutes, ">", over), (minutes, "<=", limit)])
+            over = limit
+        spread.add("later", _("More than a day"), received + [(minutes, ">", over)])
+        spread.add("waiting", _("Still waiting"), waiting)
+        spread.add("median", "", answered, "minutes", minutes)
+        [values] = spread.read()
+        figures_of = spread.row("", [], values)["figures"]
+        # A median is no sum.
+        median = figures_of.pop("median")
+        if block["total"]:
+            block["total"]["figures"]["median"] = median
+        labels = {column["name"]: column["label"] for column in spread.columns}
+        points = [{"label": labels[name], **figure} for name, figure in figures_of.items()]
+        return {**block, "points": points}
 
     # ---- how good the data is --------------------------------------------------------
 

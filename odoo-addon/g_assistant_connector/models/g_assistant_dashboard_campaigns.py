@@ -22,7 +22,7 @@ class Campaign:
 
     @property
     def label(self):
-        name = self.name or self.number or _("Without a campaign")
+        name = self.name or self.number or ""
         return f"{name} ({self.platform})" if self.platform else name
 
     def add(self, domain, values):
@@ -92,7 +92,11 @@ class Dashboard(models.AbstractModel):
                 self._add_costs(answer["figures"], amount, self._spend_domain(chosen) + spent)
             return answer
 
-        rows = [row(one.label, [one], _any(one.leads), _any(one.spends)) for one in found[:MOST_ROWS]]
+        nowhere = _("Without a campaign")
+        rows = [
+            row(one.label or nowhere, [one], _any(one.leads), _any(one.spends))
+            for one in found[:MOST_ROWS]
+        ]
         rest = found[MOST_ROWS:]
         if rest:
             leads = [domain for one in found[:MOST_ROWS] for domain in one.leads]

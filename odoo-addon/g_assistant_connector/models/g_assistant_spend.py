@@ -36,7 +36,9 @@ class Spend(models.Model):
     amount = fields.Monetary(required=True)
     impressions = fields.Integer()
     clicks = fields.Integer()
-    company_currency_id = fields.Many2one(related="company_id.currency_id")
+    company_currency_id = fields.Many2one(
+        related="company_id.currency_id", string="Company Currency"
+    )
     amount_company = fields.Monetary(
         string="Amount in Company Currency",
         currency_field="company_currency_id",

@@ -17,3 +17,5 @@ from . import test_conversations
 from . import test_duplicates
 from . import test_owner
 from . import test_late_flags
+from . import test_dashboard
+from . import test_browser_dashboard
