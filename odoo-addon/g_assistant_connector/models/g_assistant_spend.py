@@ -10,6 +10,13 @@ KEY = ("day", "platform", "account", "campaign", "adset", "ad")
 NUMBERS = ("amount", "impressions", "clicks")
 
 
+class Loaded:
+    """What an import has taken of its file so far: Odoo hands it over in parts."""
+
+    def __init__(self):
+        self.keys = set()
+
+
 class Spend(models.Model):
     """What a campaign cost on one day: by campaign, ad set or ad, as its platform reports it."""
 
@@ -29,7 +36,7 @@ class Spend(models.Model):
     adset = fields.Char(string="Ad Set ID")
     adset_name = fields.Char(string="Ad Set")
     ad = fields.Char(string="Ad ID")
-    ad_name = fields.Char(string="Ad")
+    ad_name = fields.Char(string="Ad Name")
     currency_id = fields.Many2one(
         "res.currency", required=True, default=lambda self: self.env.company.currency_id
     )
@@ -104,18 +111,32 @@ class Spend(models.Model):
             }
         ]
 
+    @api.model
+    def load(self, fields, data):
+        return super(Spend, self.with_context(g_assistant_loaded=Loaded())).load(fields, data)
+
     def _load_records_create(self, vals_list):
-        """A file that is imported again, or the next one with some of its days, corrects what is there."""
+        """A file that is imported again, or the next one with some of its days, corrects what is
+        there; but no row of a file corrects another one of it."""
         default = self.default_get(["company_id", "currency_id", "day"])
         rows = [{**default, **values} for values in vals_list]
-        return self._upsert(rows)
+        loaded = self.env.context.get("g_assistant_loaded") or Loaded()
+        if not loaded.keys.isdisjoint(map(_key, rows)):
+            raise ValidationError(self._same_rows())
+        records = self._upsert(rows)
+        loaded.keys.update(map(_key, rows))
+        return records
+
+    @api.model
+    def _same_rows(self):
+        return _("Several rows have the same day, campaign, ad set and ad.")
 
     @api.model
     def _upsert(self, rows):
         """The records of these values, in their order: made, or brought to them."""
         keys = [(row["company_id"], _key(row)) for row in rows]
         if len(set(keys)) < len(keys):
-            raise ValidationError(_("Several rows have the same day, campaign, ad set and ad."))
+            raise ValidationError(self._same_rows())
         known = {
             (spend.company_id.id, spend.key): spend
             for spend in self.search([("key", "in", [key for _company, key in keys])])

@@ -19,3 +19,4 @@ from . import test_owner
 from . import test_late_flags
 from . import test_dashboard
 from . import test_browser_dashboard
+from . import test_spend
