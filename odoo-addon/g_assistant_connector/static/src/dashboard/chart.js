@@ -3,6 +3,7 @@
 import { Component, onWillStart, onWillUnmount, useEffect, useRef } from "@odoo/owl";
 import { loadBundle } from "@web/core/assets";
 import { localization } from "@web/core/l10n/localization";
+import { formatInteger } from "@web/views/fields/formatters";
 
 /** Bars, one per point; a click on one opens what it counts. */
 export class BarChart extends Component {
@@ -32,8 +33,9 @@ export class BarChart extends Component {
         const canvas = this.canvas.el;
         const style = getComputedStyle(canvas);
         const text = getComputedStyle(canvas.parentElement).color;
+        const short = (value) => formatInteger(value, { humanReadable: true });
         const reverse = localization.direction === "rtl";
-        const values = { beginAtZero: true, ticks: { color: text, precision: 0, callback: (value) => format(value) } };
+        const values = { beginAtZero: true, ticks: { color: text, precision: 0, callback: short } };
         const names = { ticks: { color: text, maxRotation: 0, autoSkip: !horizontal }, grid: { display: false } };
         const [x, y] = horizontal ? [values, names] : [names, values];
         this.chart = new window.Chart(canvas, {

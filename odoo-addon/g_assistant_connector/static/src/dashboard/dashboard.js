@@ -14,7 +14,7 @@ const { DateTime } = luxon;
 
 // What was chosen is still chosen when one comes back from a list.
 const REMEMBERED = "g_assistant.dashboard";
-const BLOCKS = ["overview", "pipeline", "campaigns", "flow", "week", "response", "team", "quality"];
+const SHOWN = ["pipeline", "campaigns", "flow", "week", "quality", "response", "team"];
 const SHORT = 8;
 const CHART_ROWS = 10;
 const ANALYSES = {
@@ -70,6 +70,7 @@ export class Dashboard extends Component {
             response: _t("Salesperson"),
             team: _t("Salesperson"),
         };
+        this.shown = SHOWN;
         this.hours = [...Array(24).keys()];
         this.state = useState({ options: null, chosen: this.remembered(), blocks: {} });
         this.asked = 0;
@@ -81,7 +82,6 @@ export class Dashboard extends Component {
         });
         this.format = this.format.bind(this);
         this.count = (value) => formatInteger(value);
-        this.money = (value) => this.format(value, "money");
     }
 
     // ---- what is chosen ----------------------------------------------------------
@@ -121,7 +121,7 @@ export class Dashboard extends Component {
     load() {
         const asked = ++this.asked;
         const chosen = { ...this.state.chosen };
-        for (const name of BLOCKS) {
+        for (const name of ["overview", ...SHOWN]) {
             this.loadBlock(name, chosen, asked);
         }
     }
@@ -180,14 +180,17 @@ export class Dashboard extends Component {
         return columns.map((column) => ({ ...column, ...rows[0].figures[column.name] }));
     }
 
-    chartOf(block) {
-        const { columns, rows, chart } = block;
-        const column = columns.find((one) => one.name === chart);
-        const points = rows
+    chartOf(name) {
+        const { columns, rows, chart, points } = this.state.blocks[name];
+        if (points) {
+            return { label: this.titles[name], points };
+        }
+        const { label } = columns.find((one) => one.name === chart);
+        const largest = rows
             .map((row) => ({ label: row.label, ...row.figures[chart] }))
             .filter((point) => point.value)
             .slice(0, CHART_ROWS);
-        return { column, points };
+        return { label, points: largest };
     }
 
     flowPoints() {
