@@ -1,6 +1,6 @@
 """The pictures of docs/screens: the addon's screens in the real web client of a real Odoo 19.
 
-    tests/odoo/odoo-env python tests/screens/screens.py [FOLDER]
+    tests/odoo/odoo-env python tests/screens/screens.py [FOLDER [SCREEN…]]
 
 makes a database of its own, lets a daemon's user report a believable state, and takes each screen in English and
 Arabic, wide and phone-sized, with Chromium. For Arabic from right to left Odoo needs `rtlcss` (npm) on the path.
@@ -22,10 +22,13 @@ from pathlib import Path
 
 import websocket
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 ENV = ROOT / "tests/odoo/odoo-env"
 DATABASE = "screens"
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
+# Screens that are longer than a page.
+HEIGHTS = {"dashboard": {"wide": 2560, "phone": 3600}}
 LANGUAGES = {"en": "en_US", "ar": "ar_001"}
 
 
@@ -135,7 +138,7 @@ class Browser:
         self.ids = itertools.count(1)
         self.socket = None
 
-    def open(self, size):
+    def open(self, size, height=None):
         """A tab of its own: what was open before may not want to be left."""
         before = self.socket
         request = urllib.request.Request(f"{self.address}/new?about:blank", method="PUT")
@@ -144,9 +147,9 @@ class Browser:
         if before:
             before.send(json.dumps({"id": next(self.ids), "method": "Page.close"}))
             before.close()
-        width, height = SIZES[size]
+        width, usual = SIZES[size]
         self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride", width=width, height=height or usual, deviceScaleFactor=1, mobile=False
         )
 
     def send(self, method, **params):
@@ -195,7 +198,8 @@ def main():
         [ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"],
         input="env['res.lang']._activate_lang('ar_001')\n"
         "env['ir.module.module'].search([('state', '=', 'installed')])._update_translations(['ar_001'])\n"
-        "env.cr.commit()\n",
+        "env.cr.commit()\n"
+        f"exec(open({str(HERE / 'month.py')!r}).read())\n",
         text=True,
         check=True,
         stdout=subprocess.DEVNULL,
@@ -224,8 +228,11 @@ def main():
         "parked": (f"{url}/odoo/action-{action}_parked_action/1", ".o_form_view .o_field_widget[name=error]"),
         "history": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
         "restore": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
+        "dashboard": (f"{url}/odoo/action-{action}_dashboard_action", "[data-block=week] td"),
+        "campaigns": (f"{url}/odoo/action-{action}_campaign_report_action", ".o_pivot td"),
         "settings": (f"{url}/odoo/settings#g_assistant_connector", ".o_setting_container"),
     }
+    wanted = sys.argv[2:] or list(screens)
     folder.mkdir(parents=True, exist_ok=True)
     [boss] = call("boss", "res.users", "search", [["login", "=", "boss"]])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -255,9 +262,9 @@ def main():
                 browser.go(*screens["connection"])
                 for size in SIZES:
                     for name, (address, seen) in screens.items():
-                        if name == "settings" and size == "phone":
+                        if name not in wanted or (name == "settings" and size == "phone"):
                             continue
-                        browser.open(size)
+                        browser.open(size, HEIGHTS.get(name, {}).get(size))
                         browser.go(address, seen)
                         if name == "restore":
                             browser.run("[...document.querySelectorAll('button[name=action_restore]')].at(-1).click()")

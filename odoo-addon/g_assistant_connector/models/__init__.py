@@ -18,6 +18,12 @@ from . import g_assistant_parked
 from . import ir_http
 from . import res_groups
 from . import crm_lead
+from . import crm_lead_moment
+from . import g_assistant_spend
+from . import g_assistant_dashboard
+from . import g_assistant_dashboard_campaigns
+from . import g_assistant_campaign_report
+from . import crm_lead_response
 from . import sale_order
 from . import sale_order_line
 from . import res_config_settings

@@ -13,9 +13,13 @@ from . import test_merge
 from . import test_order
 from . import test_pull
 from . import test_roles
+from . import test_response
 from . import test_sender
 from . import test_settings
 from . import test_conversations
 from . import test_duplicates
 from . import test_owner
 from . import test_late_flags
+from . import test_dashboard
+from . import test_browser_dashboard
+from . import test_spend

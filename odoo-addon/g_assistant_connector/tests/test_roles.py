@@ -31,6 +31,7 @@ def may(*roles, rights="r"):
 
 MODELS = {
     "g_assistant.binding": may("admin", "system"),
+    "g_assistant.campaign.report": may("viewer", "all_leads", "manager", "daemon", "admin", "system"),
     "g_assistant.connection": may("admin", "system", rights="rd"),
     "g_assistant.connection.form": may("admin", "system"),
     "g_assistant.connection.source": may("admin", "system"),
@@ -46,6 +47,10 @@ MODELS = {
     "g_assistant.restore.line": may(*SALES, rights="rwc"),
     "g_assistant.secret": may("system"),
     "g_assistant.secret.new": may("system", rights="rwcd"),
+    "g_assistant.spend": {
+        **may("viewer", "all_leads", "daemon", "admin", "system"),
+        **may("manager", rights="rwcd"),
+    },
     "g_assistant.turn": may("admin", "system"),
 }
 
