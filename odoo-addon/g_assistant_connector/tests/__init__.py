@@ -2,14 +2,18 @@ from . import test_apply
 from . import test_bindings
 from . import test_browser
 from . import test_browser_connection
+from . import test_browser_history
 from . import test_capture
 from . import test_connection
 from . import test_events
 from . import test_guard
+from . import test_history
 from . import test_intake
 from . import test_merge
 from . import test_order
 from . import test_pull
+from . import test_roles
+from . import test_response
 from . import test_sender
 from . import test_settings
 from . import test_conversations
@@ -18,3 +22,6 @@ from . import test_owner
 from . import test_late_flags
 from . import test_person
 from . import test_browser_person
+from . import test_dashboard
+from . import test_browser_dashboard
+from . import test_spend
