@@ -28,6 +28,10 @@ class TestPerson(BridgeCase):
             cls.env, "g-person-manager", groups="sales_team.group_sale_salesman_all_leads"
         )
 
+        cls.viewer = new_test_user(
+            cls.env, "g-person-viewer", groups="g_assistant_connector.group_viewer"
+        )
+
     def page(self, user=None, partner=None):
         people = self.env["g_assistant.person"].with_user(user or self.manager)
         return people.page((partner or self.sara).id)
@@ -302,6 +306,7 @@ class TestPerson(BridgeCase):
             (self.seller, [mine], orders[:1]),
             (self.other, [others], orders[1:]),
             (self.manager, [mine, others], orders),
+            (self.viewer, [mine, others], orders),
         ):
             with self.subTest(user=user.login):
                 page = self.page(user)
@@ -329,7 +334,8 @@ class TestPerson(BridgeCase):
         self.env["g_assistant.score"]._note(lead, 1, 2)
         scores = self.env["g_assistant.score"]
         self.assertEqual(len(scores.with_user(self.seller).search([])), 1)
-        self.assertEqual(len(scores.with_user(self.manager).search([])), 1)
+        for user in (self.manager, self.viewer):
+            self.assertEqual(len(scores.with_user(user).search([])), 1)
         self.assertFalse(scores.with_user(self.other).search([]))
         with self.assertRaises(AccessError):
             scores.with_user(self.manager).create({"lead_id": lead.id, "at": "2026-01-01"})

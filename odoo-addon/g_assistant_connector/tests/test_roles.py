@@ -45,6 +45,7 @@ MODELS = {
     "g_assistant.parked.edit": may("admin", "system", rights="rwcd"),
     "g_assistant.restore": may(*SALES, rights="rwc"),
     "g_assistant.restore.line": may(*SALES, rights="rwc"),
+    "g_assistant.score": may("admin", "system", *READERS),
     "g_assistant.secret": may("system"),
     "g_assistant.secret.new": may("system", rights="rwcd"),
     "g_assistant.spend": {
