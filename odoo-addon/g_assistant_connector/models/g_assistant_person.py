@@ -7,6 +7,7 @@ found, so a lead that somebody may not see is in no figure either.
 
 import re
 from collections import defaultdict, namedtuple
+from html import escape
 
 from odoo import _, api, fields, models
 from odoo.exceptions import AccessError
@@ -72,6 +73,7 @@ MESSAGES = """SELECT 'message' AS source, '{model}' AS model, m.res_id, m.id,
         AND m.message_type <> 'user_notification'
         AND NOT ({created})
         AND (%(text)s IS NULL
+            OR m.subject ILIKE %(text)s
             OR regexp_replace(m.body, '<[^>]*>', ' ', 'g') ILIKE %(text)s)"""
 # "Created", which the record says itself: of leads by its subtype, of others the first in the
 # transaction that made them.
@@ -222,7 +224,7 @@ class Person(models.AbstractModel):
             "name": partner.name or partner.display_name,
             "is_company": partner.is_company,
             "function": partner.function,
-            "company": self._link(commercial) if commercial != partner else False,
+            "company": commercial != partner and commercial and self._link(commercial),
             "email": partner.email,
             "phones": [phone for phone in phones if phone],
             "website": partner.website,
@@ -230,7 +232,7 @@ class Person(models.AbstractModel):
                 line for line in partner._display_address(without_company=True).splitlines() if line
             ],
             "tags": [{"name": tag.name, "color": tag.color} for tag in partner.category_id],
-            "salesperson": partner.user_id.name,
+            "salesperson": partner.sudo().user_id.name,
             "others": [
                 {**self._link(one), "detail": one.function or one.email or one.phone}
                 for one in self._first(others.ids, "res.partner")
@@ -270,7 +272,7 @@ class Person(models.AbstractModel):
                     **self._link(lead),
                     "state": states[lead.id],
                     "stage": lead.stage_id.name,
-                    "salesperson": lead.user_id.name,
+                    "salesperson": lead.sudo().user_id.name,
                     "scored": bool(lead.g_assistant_score_reasons),
                     "score": lead.g_assistant_score,
                     "amount": lead.expected_revenue,
@@ -307,7 +309,7 @@ class Person(models.AbstractModel):
                 {
                     **self._link(order),
                     "state": states.get(order.state, order.state),
-                    "salesperson": order.user_id.name,
+                    "salesperson": order.sudo().user_id.name,
                     "amount": order.amount_untaxed,
                     "currency_id": order.currency_id.id,
                     "at": fields.Datetime.to_string(order.date_order),
@@ -393,6 +395,7 @@ class Person(models.AbstractModel):
             for name, xmlid in SUBTYPES.items()
         }
         if text:
+            text = escape(text, quote=False)
             for character in "\\%_":
                 text = text.replace(character, "\\" + character)
         return {
@@ -526,7 +529,8 @@ class Person(models.AbstractModel):
     @api.model
     def _text(self, body):
         text = html2plaintext(MARKS.sub("", body or ""))
-        return text.strip(" ·\n")[:TEXT]
+        text = text.strip(" ·\n")
+        return text if len(text) <= TEXT else text[:TEXT] + "…"
 
     @api.model
     def _display(self, kind, value):

@@ -24,6 +24,12 @@ class TestBrowserPerson(BrowserCase, BridgeCase):
         self.run_steps(url, steps, login="g-person-browser")
 
     def test_from_the_contact(self):
+        for number in range(7):
+            self.lead(
+                partner_id=self.sara.id,
+                active=False,
+                g_assistant_campaign_name=f"C{number}",
+            )
         leads = [
             self.lead(
                 name=name,
@@ -56,20 +62,24 @@ class TestBrowserPerson(BrowserCase, BridgeCase):
             await see(`${page} [data-name=quotations]`, "150.00");
             check((await see(`${page} [data-name=revenue]`)).disabled, "no order");
             await see(`${page} .o_g_assistant_orders`, "No order has been confirmed yet.");
-            await see(`${page} .o_g_assistant_campaigns`, "Villas");
+            const campaigns = `${page} .o_g_assistant_campaigns .list-group-item`;
+            await see(campaigns, "Villas");
+            check(all(campaigns).length === 5, "the latest campaigns");
+            await click(`${page} .o_g_assistant_campaigns header button`, "8");
+            await see(campaigns, "C0");
             check(all(`${page} .o_g_assistant_bars button`).length === 2, "two scores");
 
             const entries = `${page} .o_g_assistant_entry`;
             check(all(entries).length === 30, `a page of ${all(entries).length}`);
             await click(`${page} .o_g_assistant_more`);
-            await until("all of it", () => all(entries).length === 39);
+            await until("all of it", () => all(entries).length === 46);
             check(!all(`${page} .o_g_assistant_more`).length, "no more");
             await click(`${page} [data-show=email]`);
             await until("one e-mail", () => all(entries).length === 1);
             const mail = await see(entries, "The garden is lovely");
             check(mail.dataset.direction === "in", "from her");
             await click(`${page} [data-show=milestone]`);
-            await until("milestones", () => all(entries).length === 3);
+            await until("milestones", () => all(entries).length === 10);
             await click(`${page} [data-show='']`);
             const search = await see(`${page} input[type=search]`);
             search.value = "garden";

@@ -264,6 +264,9 @@ class TestPerson(BridgeCase):
             [one["text"] for one in self.timeline(None, "CORNERS")["entries"]], ["Likes corners"]
         )
         self.assertEqual(self.timeline("email", "corners")["entries"], [])
+        lead.message_post(body="Sand & sea <here>", message_type="comment")
+        (found,) = self.timeline(None, "sand & sea <")["entries"]
+        self.assertEqual(found["text"], "Sand & sea <here>")
         # What is searched for are words: neither wildcards nor the markup around them.
         for text in ("%", "c_rners", "<p>"):
             self.assertEqual(self.timeline(None, text)["entries"], [], text)

@@ -22,6 +22,8 @@ const ICONS = {
     score: "fa-line-chart",
     change: "fa-pencil",
 };
+// How many are shown before somebody wants all.
+const CAMPAIGNS = 5;
 // Waits for whoever is still typing.
 const SEARCH_MS = 300;
 
@@ -44,6 +46,7 @@ export class Person extends Component {
             show: this.thread ? "message" : "",
             text: "",
             loading: false,
+            allCampaigns: false,
         });
         // Answers may come in another order than the questions.
         this.asked = 0;
@@ -242,6 +245,11 @@ export class Person extends Component {
             click: () => this.openThread(),
         });
         return tiles;
+    }
+
+    get campaigns() {
+        const { campaigns } = this.state.page;
+        return this.state.allCampaigns ? campaigns : campaigns.slice(0, CAMPAIGNS);
     }
 
     get stateNames() {
