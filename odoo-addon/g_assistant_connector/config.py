@@ -5,6 +5,7 @@ ENABLED = PREFIX + "enabled"
 URL = PREFIX + "url"
 MUTED = PREFIX + "muted"
 RETENTION_DAYS = PREFIX + "retention_days"
+HISTORY_DAYS = PREFIX + "history_days"
 OVERLAP_HOURS = PREFIX + "overlap_hours"
 SILENT_MINUTES = PREFIX + "silent_minutes"
 ALERT_WAYS = PREFIX + "alert_ways"
@@ -19,6 +20,7 @@ ALL = (
     URL,
     MUTED,
     RETENTION_DAYS,
+    HISTORY_DAYS,
     OVERLAP_HOURS,
     SILENT_MINUTES,
     ALERT_WAYS,
@@ -30,6 +32,7 @@ ALL = (
 )
 
 DEFAULT_RETENTION_DAYS = 90
+DEFAULT_HISTORY_DAYS = 730
 DEFAULT_OVERLAP_HOURS = 24
 # The daemon reports every minute.
 DEFAULT_SILENT_MINUTES = 5
@@ -62,6 +65,10 @@ def muted(env):
 
 def retention_days(env):
     return int(_get(env, RETENTION_DAYS) or DEFAULT_RETENTION_DAYS)
+
+
+def history_days(env):
+    return int(_get(env, HISTORY_DAYS) or DEFAULT_HISTORY_DAYS)
 
 
 def overlap_hours(env):

@@ -29,6 +29,8 @@ class Net:
                 notes.update(row.old)
         self.operation = notes.get("operation")
         self.merged_into = notes.get("merged_into")
+        # How it came about, where that is not plain from who did it.
+        self.origin = "daemon" if self.operation else notes.get("origin")
         users = [row.user_id for row in rows if row.user_id]
         self.user_id = users[0] if users else None
         self.after = self.before = after

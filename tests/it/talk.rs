@@ -287,7 +287,7 @@ async fn telegram_messenger_and_instagram_end_in_odoo_once() {
     let lead = lead_of(&admin, "+966501234567").await;
     let texts = history(&admin, lead).await;
     assert_eq!((texts.len(), numbers(&texts)), (4, vec![2, 22]));
-    assert!(texts[0].contains("Telegram · Came by a link") && texts[0].contains("lead_camp42"), "{texts:?}");
+    assert!(texts[0].contains("Telegram</span> · Came by a link") && texts[0].contains("lead_camp42"), "{texts:?}");
     assert!(texts[3].contains("Corrected"), "{texts:?}");
     let read = admin.read("crm.lead", lead, &["contact_name", "g_assistant_utm_content", "lang_id"]).await;
     assert_eq!((&read["contact_name"], &read["g_assistant_utm_content"]), (&json!("Sara Ali"), &json!("lead_camp42")));

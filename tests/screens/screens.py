@@ -1,9 +1,10 @@
 """The pictures of docs/screens: the addon's screens in the real web client of a real Odoo 19.
 
-    tests/odoo/odoo-env python tests/screens/screens.py [FOLDER]
+    tests/odoo/odoo-env python tests/screens/screens.py [FOLDER [SCREEN…]]
 
-makes a database of its own, lets a daemon's user report a believable state, and takes each screen in English and
-Arabic, wide and phone-sized, with Chromium. For Arabic from right to left Odoo needs `rtlcss` (npm) on the path.
+makes a database of its own, lets a daemon's user report a believable state, gives it a customer with a history
+(customer.py), and takes each screen in English and Arabic, wide and phone-sized, with Chromium. For Arabic from right
+to left Odoo needs `rtlcss` (npm) on the path.
 """
 
 import base64
@@ -23,10 +24,13 @@ from pathlib import Path
 import leads
 import websocket
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 ENV = ROOT / "tests/odoo/odoo-env"
 DATABASE = "screens"
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
+# Screens that are longer than a page.
+HEIGHTS = {"dashboard": {"wide": 2560, "phone": 3600}}
 LANGUAGES = {"en": "en_US", "ar": "ar_001"}
 
 
@@ -100,6 +104,24 @@ def parked_job():
     }
 
 
+def changes(call):
+    """A lead with a history; returns its id."""
+    stages = call("boss", "crm.stage", "search", [], 0, 3)
+    values = {"name": "Villa automation", "contact_name": "سارة العتيبي", "phone": "+966501234567", "city": "Riyadh"}
+    [sales] = call("boss", "res.users", "search", [["login", "=", "sales"]])
+    operation = {"key": "website:lead:1:0", "model": "crm.lead", "action": "upsert", "ref": "website:1"}
+    values = {**values, "type": "opportunity", "user_id": sales, "stage_id": stages[0]}
+    [made] = json.loads(call("daemon", "g_assistant.bridge", "apply", json.dumps([{**operation, "values": values}])))
+    lead = made["id"]
+    call("sales", "crm.lead", "write", [lead], {"stage_id": stages[1], "expected_revenue": 45_000})
+    call("sales", "crm.lead", "write", [lead], {"phone": "+966509998888", "priority": "2"})
+    update = {**operation, "key": "website:lead:1:1", "values": {"city": "Diriyah"}}
+    call("daemon", "g_assistant.bridge", "apply", json.dumps([update]))
+    call("boss", "crm.lead", "write", [lead], {"stage_id": stages[2]})
+    call("daemon", "g_assistant.bridge", "events")
+    return lead
+
+
 class Browser:
     """Chromium, by its own protocol."""
 
@@ -118,7 +140,7 @@ class Browser:
         self.ids = itertools.count(1)
         self.socket = None
 
-    def open(self, size):
+    def open(self, size, height=None):
         """A tab of its own: what was open before may not want to be left."""
         before = self.socket
         request = urllib.request.Request(f"{self.address}/new?about:blank", method="PUT")
@@ -127,9 +149,9 @@ class Browser:
         if before:
             before.send(json.dumps({"id": next(self.ids), "method": "Page.close"}))
             before.close()
-        width, height = SIZES[size]
+        width, usual = SIZES[size]
         self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride", width=width, height=height or usual, deviceScaleFactor=1, mobile=False
         )
 
     def send(self, method, **params):
@@ -171,17 +193,27 @@ def main():
     template, _ = odoo_env("template", "g_connector", "--modules", "g_assistant_connector", "--addons", str(ROOT / "odoo-addon"))
     odoo_env("newdb", DATABASE, "--template", template["TEMPLATE"], "--replace")
     groups = {"daemon": "g_assistant_connector.group_daemon", "boss": "base.group_system,sales_team.group_sale_manager"}
+    groups["sales"] = "sales_team.group_sale_salesman"
     for login, group in groups.items():
         odoo_env("user", DATABASE, login, login * 3, "--groups", group)
     subprocess.run(
         [ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"],
         input="env['res.lang']._activate_lang('ar_001')\n"
         "env['ir.module.module'].search([('state', '=', 'installed')])._update_translations(['ar_001'])\n"
-        "env.cr.commit()\n",
+        "env.cr.commit()\n"
+        f"exec(open({str(HERE / 'month.py')!r}).read())\n",
         text=True,
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    shell = subprocess.run(
+        [ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"],
+        input=f"exec(open({str(ROOT / 'tests/screens/customer.py')!r}).read())\n",
+        text=True,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    customer = next(line for line in shell.stdout.splitlines() if "CUSTOMER=" in line).split("CUSTOMER=")[1]
     server, _ = odoo_env("serve", "--name", DATABASE, "--db", DATABASE, "--restart")
     url = server["URL"]
 
@@ -194,6 +226,7 @@ def main():
     state = report()
     call("daemon", "g_assistant.bridge", "report", json.dumps({**state, "parked": 0, "sources": [], "parked_jobs": []}))
     [connection] = call("boss", "g_assistant.connection", "search", [])
+    lead = changes(call)
 
     def trouble():
         call("daemon", "g_assistant.bridge", "report", json.dumps(state))
@@ -210,8 +243,8 @@ def main():
     call("boss", "crm.lead", "message_post", [flat])
     # Of one person, so not in one call: the second is compared with what the first one made.
     _attached, [asked] = (apply(one) for one in leads.again(villa, boss))
-    for lead, minutes in ((villa, 3), (jeddah, 47), (asked, 190)):
-        moved = f"UPDATE crm_lead SET create_date = create_date - {minutes} * interval '1 minute' WHERE id = {lead}"
+    for one, minutes in ((villa, 3), (jeddah, 47), (asked, 190)):
+        moved = f"UPDATE crm_lead SET create_date = create_date - {minutes} * interval '1 minute' WHERE id = {one}"
         odoo_env("psql", DATABASE, "-qc", moved)
 
     action = "g_assistant_connector.g_assistant"
@@ -222,8 +255,15 @@ def main():
         "lead-asked": (f"{url}/odoo/crm/{asked}", ".o_form_view .alert"),
         "pipeline": (f"{url}/odoo/crm", ".o_kanban_record .o_g_assistant_score"),
         "leads": (f"{url}/odoo/action-crm.crm_lead_all_leads", ".o_data_row .o_g_assistant_score, .o_kanban_record .o_g_assistant_score"),
+        "customer": (f"{url}/odoo/{customer}/action-{action}_person_action", ".o_g_assistant_entry"),
+        "conversation": (f"{url}/odoo/{customer}/action-{action}_thread_action", ".o_g_assistant_entry"),
+        "history": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
+        "restore": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
+        "dashboard": (f"{url}/odoo/action-{action}_dashboard_action", "[data-block=week] td"),
+        "campaigns": (f"{url}/odoo/action-{action}_campaign_report_action", ".o_pivot td"),
         "settings": (f"{url}/odoo/settings#g_assistant_connector", ".o_setting_container"),
     }
+    wanted = sys.argv[2:] or list(screens)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
@@ -262,10 +302,14 @@ def main():
                 browser.go(*screens["connection"])
                 for size in SIZES:
                     for name, (address, seen) in screens.items():
-                        if name == "settings" and size == "phone":
+                        if name not in wanted or (name == "settings" and size == "phone"):
                             continue
-                        browser.open(size)
+                        browser.open(size, HEIGHTS.get(name, {}).get(size))
                         browser.go(address, seen)
+                        if name == "restore":
+                            browser.run("[...document.querySelectorAll('button[name=action_restore]')].at(-1).click()")
+                            found = "!!document.querySelector('.modal .o_field_widget[name=line_ids]')"
+                            until(lambda found=found: browser.run(found), "the wizard is there")
                         if name == "settings":
                             browser.run("document.querySelector('.tab[data-key=g_assistant_connector]').click()")
                             time.sleep(1)

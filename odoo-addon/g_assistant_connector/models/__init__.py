@@ -3,6 +3,7 @@ from . import g_assistant_secret
 from . import g_assistant_capture
 from . import g_assistant_event
 from . import g_assistant_captured
+from . import g_assistant_history
 from . import g_assistant_operation
 from . import g_assistant_binding
 from . import g_assistant_duplicates
@@ -15,10 +16,19 @@ from . import g_assistant_flag
 from . import g_assistant_connection
 from . import g_assistant_parked
 from . import ir_http
+from . import res_groups
 from . import crm_lead
 from . import g_assistant_duplicate
 from . import crm_lead_notice
 from . import crm_lead_origin
+from . import crm_lead_person
+from . import g_assistant_score
+from . import g_assistant_person
+from . import crm_lead_moment
+from . import g_assistant_spend
+from . import g_assistant_dashboard
+from . import g_assistant_dashboard_campaigns
+from . import g_assistant_campaign_report
 from . import crm_lead_response
 from . import sale_order
 from . import sale_order_line

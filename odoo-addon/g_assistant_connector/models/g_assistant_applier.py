@@ -597,6 +597,9 @@ class Applier(models.AbstractModel):
         if to_write:
             self._check_open(record)
             record.write({name: values.to_orm(record, name, parsed[name]) for name in to_write})
+            if "g_assistant_score" in to_write:
+                score = "g_assistant_score"
+                self.env["g_assistant.score"]._note(record, now[score], parsed[score])
         if fills:
             return bool(to_write), [], []
         if kept and not operation.silent and not operation.attached:

@@ -8,6 +8,7 @@ from .. import kinds
 
 PROTOCOL = 1
 MAX_PAGE = 10_000
+MAX_SPEND = 1_000
 
 
 class Bridge(models.AbstractModel):
@@ -40,6 +41,7 @@ class Bridge(models.AbstractModel):
                 "time": fields.Datetime.to_string(fields.Datetime.now()),
                 "pending_events": self._count_pending(),
                 "reports": True,
+                "spend": True,
                 "phonenumbers": importlib.util.find_spec("phonenumbers") is not None,
                 "fields": {model: list(mirror._shape(model).columns) for model in kinds.NOUNS},
             }
@@ -159,6 +161,20 @@ class Bridge(models.AbstractModel):
         jobs = json.loads(jobs)
         self.env["g_assistant.parked"].sudo()._told_of(daemon, jobs)
         return json.dumps({"kept": len(jobs)})
+
+    @api.model
+    def spend(self, rows, database=None):
+        self._check_daemon()
+        wrong = self._wrong_database(database)
+        if wrong:
+            return wrong
+        try:
+            rows = json.loads(rows)
+        except ValueError as error:
+            raise UserError(_("The rows are not JSON: %s", error)) from error
+        if not isinstance(rows, list) or len(rows) > MAX_SPEND:
+            raise UserError(_("The rows are a list of at most %d.", MAX_SPEND))
+        return json.dumps(self.env["g_assistant.spend"].sudo()._told(rows))
 
     @api.model
     def _wrong_database(self, database):

@@ -12,10 +12,15 @@ class Captured(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         sender.wake_after_commit(self.env)
-        return super().create(vals_list)
+        records = super().create(vals_list)
+        if self.env.context.get("import_file"):
+            records._note_import()
+        return records
 
     def write(self, vals):
         sender.wake_after_commit(self.env)
+        if self.env.context.get("import_file"):
+            self._note_import()
         return super().write(vals)
 
     def unlink(self):
@@ -25,6 +30,11 @@ class Captured(models.AbstractModel):
         notes = {record.id: {} for record in records}
         self.env["g_assistant.capture"]._note(records._name, notes)
         return super().unlink()
+
+    def _note_import(self):
+        records = self._captured()
+        notes = {record.id: {"origin": "import"} for record in records}
+        self.env["g_assistant.capture"]._note(records._name, notes)
 
     def _captured(self):
         """The records whose change it is."""

@@ -86,8 +86,11 @@ class Event(models.Model):
         for model_name, res_id, net in nets:
             watched = mirror._shape(model_name).watched
             kind, changes = net.event(model_name, watched, won_stages)
-            if kind and kind not in muted:
+            if kind:
                 rows.append((model_name, res_id, kind, changes, net))
+        if rows:
+            self.env["g_assistant.history"]._keep(rows)
+        rows = [row for row in rows if row[2] not in muted]
         if rows:
             self._store(rows)
         return more

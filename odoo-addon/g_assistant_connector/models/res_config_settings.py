@@ -25,9 +25,14 @@ class ResConfigSettings(models.TransientModel):
     g_assistant_enabled = fields.Boolean(string="Record Changes", config_parameter=config.ENABLED)
     g_assistant_url = fields.Char(string="Daemon URL", config_parameter=config.URL)
     g_assistant_retention_days = fields.Integer(
-        string="Keep History (Days)",
+        string="Keep Events (Days)",
         config_parameter=config.RETENTION_DAYS,
         default=config.DEFAULT_RETENTION_DAYS,
+    )
+    g_assistant_history_days = fields.Integer(
+        string="Keep Change History (Days)",
+        config_parameter=config.HISTORY_DAYS,
+        default=config.DEFAULT_HISTORY_DAYS,
     )
     g_assistant_overlap_hours = fields.Integer(
         string="Secret Overlap (Hours)",
