@@ -210,16 +210,15 @@ class Dashboard(models.AbstractModel):
         return today, tomorrow
 
     @api.model
-    def _moment(self, day, hour=0):
-        """The beginning of an hour of the user's day, in UTC."""
+    def _moments(self, days, hours=(0,)):
+        """The beginnings of these hours of the user's days, in UTC."""
         zone = pytz.timezone(self.env["crm.lead"]._g_assistant_zone())
-        local = zone.localize(datetime.combine(day, time()) + timedelta(hours=hour))
-        return local.astimezone(pytz.utc).replace(tzinfo=None)
+        local = [datetime.combine(day, time()) + timedelta(hours=n) for day in days for n in hours]
+        return [zone.localize(at).astimezone(pytz.utc).replace(tzinfo=None) for at in local]
 
     @api.model
     def _within(self, field, chosen):
-        first, after = self._days(chosen)
-        return self._between(field, self._moment(first), self._moment(after))
+        return self._between(field, *self._moments(self._days(chosen)))
 
     @api.model
     def _between(self, field, start, end):
@@ -444,22 +443,23 @@ class Dashboard(models.AbstractModel):
         first, after = self._days(chosen)
         days = (after - first).days
         if days <= 2:
-            edges = [self._moment(first, hour) for hour in range(24 * days + 1)]
+            edges = self._moments([first], range(24 * days + 1))
             labels = [f"{hour % 24:02}:00" for hour in range(24 * days)]
             return edges, labels, "hour"
+        weekday = self._first_weekday()
         cuts = {first, after}
         unit = "day" if days <= 92 else "week" if days <= 731 else "month"
         day = first
         while day < after:
             if (
                 unit == "day"
-                or (unit == "week" and day.isoweekday() == self._first_weekday())
+                or (unit == "week" and day.isoweekday() == weekday)
                 or (unit == "month" and day.day == 1)
             ):
                 cuts.add(day)
             day += timedelta(days=1)
         cuts = sorted(cuts)
-        return [self._moment(cut) for cut in cuts], [str(cut) for cut in cuts[:-1]], unit
+        return self._moments(cuts), [str(cut) for cut in cuts[:-1]], unit
 
     @api.model
     def _first_weekday(self):
@@ -534,8 +534,10 @@ class Dashboard(models.AbstractModel):
             figures.add(f"to_{limit}", label, within, hidden=True)
             spread.append((f"to_{limit}", label))
             over = limit
-        figures.add("later", _("More than a day"), [(minutes, ">", over)], hidden=True)
-        spread += [("later", _("More than a day")), ("waiting", _("Still waiting"))]
+        later = [(minutes, ">", over)]
+        figures.add("later", _("More than a day"), later, hidden=True)
+        spread.append(("later", _("More than a day")))
+        spread.append(("waiting", _("Still Waiting")))
         block = self._by_link(figures, "user_id", _("Without a salesperson"))
         if not block["total"]:
             return {**block, "points": []}
@@ -552,16 +554,20 @@ class Dashboard(models.AbstractModel):
         base = self._base(chosen) + self._within("create_date", chosen)
         figures = Figures(self, base)
         leads = self.env["crm.lead"]
-        # `mobile` is gone in 19.
-        phones = [(name, "=", False) for name in ("phone", "mobile") if name in leads._fields]
-        email = [("email_from", "=", False)]
+
+        def without(*names):
+            # `mobile` is gone in 19.
+            return [(name, "=", False) for name in names if name in leads._fields]
+
         figures.add("received", _("Leads Received"), [])
-        figures.add("phone", _("No phone number"), phones)
-        figures.add("email", _("No e-mail address"), email)
-        figures.add("neither", _("Neither phone nor e-mail"), phones + email)
-        figures.add("source", _("No source"), [("source_id", "=", False)])
-        figures.add("user", _("No salesperson"), [("user_id", "=", False)])
-        figures.add("country", _("No country"), [("country_id", "=", False)])
+        figures.add("phone", _("No phone number"), without("phone", "mobile"))
+        figures.add("email", _("No e-mail address"), without("email_from"))
+        figures.add(
+            "neither", _("Neither phone nor e-mail"), without("phone", "mobile", "email_from")
+        )
+        figures.add("source", _("No source"), without("source_id"))
+        figures.add("user", _("No salesperson"), without("user_id"))
+        figures.add("country", _("No country"), without("country_id"))
         [values] = figures.read()
         row = figures.row("", [], values)["figures"]
         items = [
