@@ -48,7 +48,9 @@ class Figures:
         self.columns = []
         self._figures = []
 
-    def add(self, name, label, domain, kind="count", field=None, note="", apart=False, hidden=False):
+    def add(
+        self, name, label, domain, kind="count", field=None, note="", apart=False, hidden=False
+    ):
         """One more. ``apart``: with a query of its own, because the condition looks into another
         table or the value needs an order. ``hidden``: not one of the columns."""
         self._figures.append(Figure(name, domain, kind, field, apart, hidden))
@@ -57,7 +59,7 @@ class Figures:
                 {"name": name, "label": label, "kind": kind, "field": field, "note": note}
             )
 
-    def read(self, *by):
+    def rows(self, *by):
         """``[(group…, figure…)]``: in one query, but for what is apart."""
         found = defaultdict(lambda: [figure.nothing for figure in self._figures])
         together = [figure for figure in self._figures if not figure.apart]
@@ -165,7 +167,9 @@ class Dashboard(models.AbstractModel):
     def _salespeople(self):
         group = self.env.ref("sales_team.group_sale_salesman")
         users = group.all_user_ids if "all_user_ids" in group._fields else group.users
-        ours = users.sudo().filtered(lambda one: one.active and one.company_ids & self.env.companies)
+        ours = users.sudo().filtered(
+            lambda one: one.active and one.company_ids & self.env.companies
+        )
         return sorted(([one.id, one.name] for one in ours), key=lambda pair: pair[1])
 
     @api.model
@@ -336,7 +340,7 @@ class Dashboard(models.AbstractModel):
         )
         figures.add("open", _("Open Pipeline"), OPEN, note=self._note("open"))
         figures.add("expected", _("Expected Revenue"), OPEN, "money", "expected_revenue")
-        [values] = figures.read()
+        [values] = figures.rows()
         return {"columns": figures.columns, "rows": [figures.row("", [], values)]}
 
     @api.model
@@ -358,7 +362,7 @@ class Dashboard(models.AbstractModel):
     @api.model
     def _by_link(self, figures, field, without):
         """The rows of a block by the records that a field points to, the largest first."""
-        rows = figures.read(SQL.identifier("crm_lead", field))
+        rows = figures.rows(SQL.identifier("crm_lead", field))
         total = figures.row(_("Total"), [], _sums(rows, 1), hidden=True) if rows else None
         rows.sort(key=lambda row: (-row[1], row[0] or 0))
         records = self.env[self._leads()._fields[field].comodel_name].sudo()
@@ -568,7 +572,7 @@ class Dashboard(models.AbstractModel):
         figures.add("source", _("No source"), without("source_id"))
         figures.add("user", _("No salesperson"), without("user_id"))
         figures.add("country", _("No country"), without("country_id"))
-        [values] = figures.read()
+        [values] = figures.rows()
         row = figures.row("", [], values)["figures"]
         items = [
             {"label": column["label"], **row[column["name"]]} for column in figures.columns[1:]

@@ -48,7 +48,9 @@ class Campaigns:
         called = [
             one
             for one in self._by_id.values()
-            if name and one.name and one.name.casefold() == name.casefold()
+            if name
+            and one.name
+            and one.name.casefold() == name.casefold()
             and platform in (None, one.platform)
         ]
         if len(called) == 1:
@@ -73,7 +75,7 @@ class Dashboard(models.AbstractModel):
         figures.add("qualified", _("Qualified"), self._qualified(), note=self._note("qualified"))
         figures.add("won", _("Won"), won, note=of_them)
         figures.add("revenue", _("Revenue"), won, "money", "expected_revenue", note=of_them)
-        groups = figures.read(*(SQL.identifier("crm_lead", name) for name in SAYS))
+        groups = figures.rows(*(SQL.identifier("crm_lead", name) for name in SAYS))
         spends = self._spends(chosen)
         found = self._put_together(groups, spends or []).all()
         for one in found:

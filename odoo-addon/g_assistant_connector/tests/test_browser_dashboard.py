@@ -33,7 +33,8 @@ class TestBrowserDashboard(BrowserCase, DashboardCase):
             await opened(8);
             (await figure("pipeline", "g-Meta", "open")).click();
             await opened(2);
-            check((await figure("campaigns", "Villas (meta)", "cost")).textContent.includes("20"), "cost");
+            const cost = await figure("campaigns", "Villas (meta)", "cost");
+            check(cost.textContent.includes("20"), cost.textContent);
             (await figure("campaigns", "Villas (meta)", "spend")).click();
             await until("spend", () => all(".o_list_view .o_data_row", "Villas").length === 1);
             await click(".breadcrumb-item a, .o_back_button", "");
@@ -48,7 +49,8 @@ class TestBrowserDashboard(BrowserCase, DashboardCase):
             // Charts are drawn: something is on the canvas.
             await until("charts", () => all("[data-block] canvas").length === 4);
             for (const canvas of all("[data-block] canvas")) {
-                const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                const { width, height } = canvas;
+                const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
                 check(data.some((part) => part), "an empty chart");
             }
             // By keyboard: everything that opens something is a button.
