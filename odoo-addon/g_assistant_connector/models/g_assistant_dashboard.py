@@ -1,5 +1,5 @@
 from collections import defaultdict
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytz
 
@@ -8,6 +8,7 @@ from odoo.tools import SQL, date_utils
 
 # The longest list of a block; what is beyond is one row.
 MOST_ROWS = 50
+EARLIEST = date(2000, 1, 1)
 OPEN = [("type", "=", "opportunity"), ("active", "=", True), ("probability", "<", 100)]
 LOST = [("active", "=", False), ("probability", "=", 0)]
 
@@ -202,7 +203,9 @@ class Dashboard(models.AbstractModel):
         if period == "custom":
             first = fields.Date.to_date(chosen.get("first") or None) or today
             last = fields.Date.to_date(chosen.get("last") or None) or today
-            first, last = min(first, last), max(first, last)
+            # A year that is still being typed is one of the first century.
+            latest = today + timedelta(days=366)
+            first, last = sorted(min(max(day, EARLIEST), latest) for day in (first, last))
             return first, last + timedelta(days=1)
         if period.startswith("last_") and period != "last_month":
             return tomorrow - timedelta(days=int(period[5:])), tomorrow

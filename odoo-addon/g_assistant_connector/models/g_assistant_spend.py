@@ -138,10 +138,10 @@ class Spend(models.Model):
         keys = [(row["company_id"], _key(row)) for row in rows]
         if len(set(keys)) < len(keys):
             raise ValidationError(self._same_rows())
-        known = {
-            (spend.company_id.id, spend.key): spend
-            for spend in self.search([("key", "in", [key for _company, key in keys])])
-        }
+        companies = {company for company, _text in keys}
+        texts = [text for _company, text in keys]
+        there = self.search([("company_id", "in", list(companies)), ("key", "in", texts)])
+        known = {(spend.company_id.id, spend.key): spend for spend in there}
         new = [row for key, row in zip(keys, rows, strict=True) if key not in known]
         for key, row in zip(keys, rows, strict=True):
             if key in known:
@@ -183,7 +183,8 @@ class Spend(models.Model):
             else:
                 rows[at] = {**values, "company_id": self.env.company.id}
         good = [at for at, result in enumerate(results) if result["status"] == "taken"]
-        before = set(self.search([("key", "in", list(taken))]).ids)
+        ours = [("company_id", "=", self.env.company.id), ("key", "in", list(taken))]
+        before = set(self.search(ours).ids)
         for at, spend in zip(good, self._upsert([rows[at] for at in good]), strict=True):
             status = "known" if spend.id in before else "created"
             results[at] = {"status": status, "id": spend.id}

@@ -53,7 +53,22 @@ class TestBrowserDashboard(BrowserCase, DashboardCase):
                 const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
                 check(data.some((part) => part), "an empty chart");
             }
-            // By keyboard: everything that opens something is a button.
+            // By keyboard: the bars of a chart, too.
+            const flow = all("[data-block=flow] canvas")[0];
+            const press = (key) => flow.dispatchEvent(new KeyboardEvent("keydown", { key }));
+            const heard = [];
+            for (let day = 0; day < 30; day++) {
+                press("ArrowRight");
+                heard.push(Number(flow.getAttribute("aria-label").split(": ").pop()));
+            }
+            check(heard.reduce((a, b) => a + b) === 8, "all leads are in the chart: " + heard);
+            while (!Number(flow.getAttribute("aria-label").split(": ").pop())) {
+                press("ArrowLeft");
+            }
+            const bar = Number(flow.getAttribute("aria-label").split(": ").pop());
+            press("Enter");
+            await opened(bar);
+            // Everything that opens something is a button.
             check(!all("[data-figure] a, td[data-figure][tabindex]").length, "buttons only");
 
             const team = await see("select[name=user_id]");

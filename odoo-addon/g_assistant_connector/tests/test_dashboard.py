@@ -308,6 +308,8 @@ class TestDashboard(DashboardCase):
             ("2026-01-01", "day", 31),
             ("2025-06-01", "week", 35),
             ("2023-02-01", "month", 36),
+            # While one types the year.
+            ("0002-02-01", "month", 313),
         ):
             flow = self.block("flow", period="custom", first=first, last="2026-01-31")
             self.assertEqual((flow["unit"], len(flow["points"])), (unit, points))
