@@ -30,7 +30,7 @@ ENV = ROOT / "tests/odoo/odoo-env"
 DATABASE = "screens"
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
 # Screens that are longer than a page.
-HEIGHTS = {"dashboard": {"wide": 2560, "phone": 3600}}
+HEIGHTS = {"dashboard": {"wide": 1720, "phone": 1720}}
 LANGUAGES = {"en": "en_US", "ar": "ar_001"}
 
 
