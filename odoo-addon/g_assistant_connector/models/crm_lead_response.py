@@ -194,12 +194,14 @@ class CrmLead(models.Model):
         """A person did something about leads, ``{id: when}``; the first time counts."""
         leads = self.browse(times)
         leads.flush_recordset(["g_assistant_first_action_at"])
-        # By SQL, as no change of the lead: `write_date` is what people and the daemon go by.
+        # By SQL, as no change of the lead: `write_date` is what people and the daemon go by. But
+        # what else this transaction changes is told as the work of who wrote first.
         self.env.cr.execute(
             SQL(
                 f"""
                 UPDATE crm_lead l
-                   SET g_assistant_first_action_at = date_trunc('second', a.at),
+                   SET write_uid = %s,
+                       g_assistant_first_action_at = date_trunc('second', a.at),
                        g_assistant_response_minutes = {MINUTES.format(at="a.at")},
                        g_assistant_response_band = {BAND.format(MINUTES.format(at="a.at"))}
                   FROM (SELECT t.id, GREATEST(l.create_date, LEAST(t.at, %s)) AS at
@@ -208,6 +210,7 @@ class CrmLead(models.Model):
                          WHERE l.g_assistant_first_action_at IS NULL) a
                  WHERE a.id = l.id
                 """,
+                self.env.uid,
                 fields.Datetime.now(),
                 leads.ids,
                 list(times.values()),

@@ -197,3 +197,14 @@ class TestDuplicateUndo(BridgeCase):
         self.end_transaction()
         _decision, own = self.undo(self.sara)
         self.assertFalse(own.tag_ids)
+
+    def test_the_daemon_hears_of_it_as_of_what_people_do(self):
+        self.decide("a", "attach", self.sara)
+        self.new_events()
+        self.sara.g_assistant_duplicate_ids.with_user(self.seller).action_undo()
+        events = {(one["event"], one["record_id"]): one for one in self.new_events()}
+        own = self.sara.g_assistant_duplicate_ids.result_id
+        self.assertEqual(set(events), {("lead.created", own.id), ("lead.updated", self.sara.id)})
+        for event in events.values():
+            self.assertIsNone(event["operation"])
+            self.assertEqual(event["user"]["id"], self.seller.id)
