@@ -2,7 +2,7 @@
 """The main job, live, on a real Odoo.
 
 Starts an Odoo 19 with the addon and the daemon beside it, sends signed leads and an order, lets a "salesperson" work
-in Odoo, and shows what travelled. `make demo` keeps running until Ctrl-C; `make demo ONCE=1` checks that each sample is
+in Odoo, and shows what travelled; then fills Odoo with a believable month (`month.py`). `make demo` keeps running until Ctrl-C; `make demo ONCE=1` checks that each sample is
 in Odoo exactly once and that each change came back, and exits with 0 only then.
 
 Standard library only. Everything it makes lies in target/demo.
@@ -24,6 +24,8 @@ import urllib.error
 import urllib.request
 import xmlrpc.client
 from pathlib import Path
+
+import month
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / "target" / "demo"
@@ -75,15 +77,15 @@ def odoo_env(*arguments):
     return {key: value.strip("'\"") for key, value in values.items()} or done.stdout.strip()
 
 
-def until(what, check):
+def until(what, check, wait=WAIT):
     """Waits for `check()` to be true and returns its value."""
-    deadline = time.monotonic() + WAIT
+    deadline = time.monotonic() + wait
     while time.monotonic() < deadline:
         value = check()
         if value:
             return value
         time.sleep(0.05)
-    raise Failed(f"after {WAIT} s still not: {what}")
+    raise Failed(f"after {wait} s still not: {what}")
 
 
 class Odoo:
@@ -169,9 +171,11 @@ def start(arguments):
     server = odoo_env("serve", "--name", DATABASE, "--db", DATABASE, "--port", str(arguments.odoo_port))
     odoo_env("user", DATABASE, "g-assistant", secrets.token_urlsafe(24), "--name", "G-Assistant",
              "--groups", "g_assistant_connector.group_daemon")
-    odoo_env("user", DATABASE, "sales", "sales", "--name", "Sales person",
-             "--groups", "sales_team.group_sale_salesman_all_leads")
+    for login, name in {"sales": "Sales person", "sara": "سارة العتيبي", "omar": "Omar Haddad", "nora": "نورة القحطاني",
+                        "faisal": "Faisal Al-Harbi"}.items():
+        odoo_env("user", DATABASE, login, login, "--name", name, "--groups", "sales_team.group_sale_salesman_all_leads")
     admin = Odoo(server["URL"], "admin", "admin")
+    riyals(admin)
 
     title("2. The daemon beside it")
     shutil.rmtree(HOME, ignore_errors=True)
@@ -180,6 +184,9 @@ def start(arguments):
     website = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     token = secrets.token_urlsafe(32)
     write_secret("website.secret", website)
+    google, app = secrets.token_hex(16), secrets.token_hex(16)
+    write_secret("google.key", google)
+    write_secret("app.secret", app)
     write_secret("api.token", token)
     daemon_url = f"http://127.0.0.1:{arguments.port}"
     write_secret("odoo.secret", admin("g_assistant.secret", "generate"))
@@ -207,11 +214,21 @@ secret = {{ file = "website.secret" }}
 [sources.odoo]
 kind = "odoo"
 secret = {{ file = "odoo.secret" }}
-""")
+{month.sections("google.key", "app.secret")}""")
     subprocess.run([arguments.binary, "--config", config, "check", "--online"], check=True)
     daemon = Daemon(arguments.binary, config, daemon_url, token)
     until("the daemon is connected to Odoo", daemon.is_ready)
-    return server["URL"], admin, daemon, website
+    return server["URL"], admin, daemon, {"website": website, "google": google, "app": app}
+
+
+def riyals(admin):
+    """A company in Riyadh."""
+    [riyal] = admin("res.currency", "search", [["name", "=", "SAR"]], context={"active_test": False})
+    [country] = admin("res.country", "search", [["code", "=", "SA"]])
+    admin("res.currency", "write", [riyal], {"active": True})
+    admin("res.company", "write", [1], {"currency_id": riyal, "country_id": country, "name": "Smart Homes Riyadh"})
+    everybody = admin("res.users", "search", [["share", "=", False]])
+    admin("res.users", "write", everybody, {"tz": "Asia/Riyadh"})
 
 
 def send(daemon, secret, message_id, payload):
@@ -296,9 +313,32 @@ def merge(odoo, daemon, secret, lead):
         raise Failed("a person's value was overwritten")
 
 
+def month_before(odoo, daemon, keys):
+    title("7. A month of it: campaigns, the site, WhatsApp, the shop, and what people made of them")
+    brought = month.Month()
+    began = time.monotonic()
+    month.send(brought, daemon, sign, keys)
+    until("the month is in Odoo", lambda: month.settled(daemon), wait=240)
+    there = odoo("crm.lead", "search_count", [], context={"active_test": False})
+    say(f"{there} leads are in Odoo, {time.monotonic() - began:.0f} s", "→")
+    script = f"facts = {month.facts(brought)!r}\n" + (ROOT / "tests/demo/month_odoo.py").read_text()
+    done = subprocess.run([ODOO_ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}",
+                           "--log-level=error"], input=f"exec({script!r})\n", capture_output=True, text=True)
+    told = [line for line in done.stdout.splitlines() if "MONTH=" in line]
+    if not told:
+        raise Failed(f"what people did: {done.stdout[-2000:]}{done.stderr[-4000:]}")
+    counts = json.loads(told[0].split("MONTH=")[1])
+    say("{leads} leads on {days} days, {answered} answered, {won} won, {lost} lost; {orders} orders, {confirmed} of them "
+        "confirmed; {messages} messages; {spend} days of spend; {changes} changes in the history".format(**counts), "←")
+    for what, least in [("leads", 380), ("answered", 250), ("days", 28), ("won", 15), ("lost", 30), ("orders", 50),
+                        ("confirmed", 20), ("messages", 60), ("spend", 150), ("changes", 1200)]:
+        if counts[what] < least:
+            raise Failed(f"the month has {counts[what]} {what}, not {least}")
+
+
 def verify(odoo, daemon):
     """Each sample exactly once; nothing waiting, nothing parked."""
-    title("7. The account")
+    title("8. The account")
     for lead in LEADS:
         ids = find(odoo, lead)
         say(f"{lead['external_id']:9} in Odoo {len(ids)} time(s)", "✓" if len(ids) == 1 else "✗")
@@ -330,11 +370,13 @@ def main():
     arguments = parser.parse_args()
     daemon = None
     try:
-        url, admin, daemon, secret = start(arguments)
+        url, admin, daemon, keys = start(arguments)
+        secret = keys["website"]
         leads_in(admin, daemon, secret)
         order = order_in(admin, daemon, secret)
         lead = changes_out(url, daemon, order)
         merge(admin, daemon, secret, lead)
+        month_before(admin, daemon, keys)
         verify(admin, daemon)
         if arguments.once:
             say("\neach sample is in Odoo exactly once, and each change came back")
