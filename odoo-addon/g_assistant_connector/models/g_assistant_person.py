@@ -465,6 +465,8 @@ class Person(models.AbstractModel):
                 if row["id"] not in messages:
                     continue
                 entry.update(messages[row["id"]])
+                if row["kind"] == "change" and not entry["changes"]:
+                    entry["kind"] = "log"
                 # Odoo makes the record's name the subject of most.
                 if entry["subject"].endswith(entry["title"]):
                     entry["subject"] = ""

@@ -195,7 +195,10 @@ class TestPerson(BridgeCase):
             lead.action_set_lost()
 
         self.track(lead, change)
+        lead._message_log(body="Seen by the customer")
         entries = self.timeline()["entries"]
+        (logged,) = [entry for entry in entries if entry["kind"] == "log"]
+        self.assertEqual(logged["text"], "Seen by the customer")
         told = {one["field"]: one for entry in entries for one in entry.get("changes", ())}
         names = lead.fields_get(["expected_revenue", "user_id", "active"], ["string"])
         revenue, user, active = (

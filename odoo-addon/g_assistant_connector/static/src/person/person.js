@@ -21,6 +21,7 @@ const ICONS = {
     confirmed: "fa-check",
     score: "fa-line-chart",
     change: "fa-pencil",
+    log: "fa-info",
 };
 // How many are shown before somebody wants all.
 const CAMPAIGNS = 5;
@@ -154,6 +155,8 @@ export class Person extends Component {
                 return _t("Score changed");
             case "change":
                 return _t("Changed");
+            case "log":
+                return _t("Logged");
         }
         return entry.channel_name;
     }
