@@ -54,6 +54,7 @@ class History(models.Model):
             ("customer", "Customer"),
             ("automation", "Automatic"),
         ],
+        string="How",
         required=True,
         readonly=True,
     )
