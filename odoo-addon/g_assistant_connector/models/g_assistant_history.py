@@ -4,12 +4,13 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.exceptions import MissingError, UserError
 from odoo.tools import SQL
-from odoo.tools.misc import format_amount, format_date, format_datetime, formatLang
+from odoo.tools.misc import format_amount, format_date, format_datetime, formatLang, get_lang
 
 from .. import config, kinds
 from .g_assistant_mirror import WANTED
 
 LINES = "order_line"
+LEFT_TO_RIGHT = "\u200e"
 # How many old rows one statement removes.
 PRUNED_AT_ONCE = 50_000
 
@@ -53,6 +54,7 @@ class History(models.Model):
             ("customer", "Customer"),
             ("automation", "Automatic"),
         ],
+        string="How",
         required=True,
         readonly=True,
     )
@@ -353,7 +355,10 @@ class History(models.Model):
             return format_date(self.env, value)
         if kind == "datetime":
             return format_datetime(self.env, value)
-        return str(value)
+        text = str(value)
+        # A number's plus stays in front of it, also among Arabic.
+        is_number = text.startswith("+") and get_lang(self.env).direction == "rtl"
+        return LEFT_TO_RIGHT + text if is_number else text
 
     @api.model
     def _named(self, one, now, then):

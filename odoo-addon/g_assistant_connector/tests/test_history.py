@@ -131,9 +131,12 @@ class TestHistory(HistoryCase):
         self.env["res.lang"]._activate_lang("ar_001")
         self.stage_next.with_context(lang="ar_001").name = "مؤهل"
         lead = self.lead(user_id=self.sara.id)
-        self.change(lead, self.sara, {"stage_id": self.stage_next.id, "active": False})
-        change = self.changes(lead, "stage_id").with_context(lang="ar_001")
-        self.assertEqual(change.new_text, "مؤهل")
+        self.change(lead, self.sara, {"stage_id": self.stage_next.id, "phone": "+966501234567"})
+        arabic = self.changes(lead).with_context(lang="ar_001")
+        texts = {change.field: change.new_text for change in arabic}
+        self.assertEqual(texts["stage_id"], "مؤهل")
+        self.assertEqual(texts["phone"], "\u200e+966501234567")
+        self.assertEqual(self.texts(lead, "phone")[1], "+966501234567")
         self.stage_next.name = "Renamed"
         self.env.flush_all()
         self.assertEqual(self.texts(lead, "stage_id")[1], "Renamed")
