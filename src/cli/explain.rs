@@ -10,16 +10,22 @@ use serde_json::{Value, json};
 use super::Failure;
 use crate::{
     app::open_intake,
+    clock::Clock,
     config::{Away, Config, Salesperson},
-    domain::{Draft, FieldValue, LeadDraft},
+    domain::{Candidate, Draft, FieldValue, LeadDraft, OpStatus, Operation},
+    intake::duplicates::Decision,
     intake::{Examined, Intake, IntakeContext, LearnedReport, NewPush, Route},
     sources::{API, Content, Source, Tokens, open_all},
     store::{Store, StoreError},
-    sync::learn,
+    sync::{
+        Backend, learn,
+        rehearse::{Rehearsal, rehearse},
+    },
 };
 
 /// Every step is printed: as it was read, normalised, its flags, its score with the reasons, its route, and the operation
-/// that would be sent to Odoo. Duplicates are looked for in Odoo, when the operation is carried out.
+/// that would be sent to Odoo. Duplicates are looked for in Odoo, and whose turn it is is known there: with --online, Odoo
+/// is asked what it would do, and does nothing.
 #[derive(Debug, Args)]
 pub struct Explain {
     /// The body of a webhook with leads, or one lead alone (docs/lead-schema.md); - reads standard input
@@ -27,6 +33,9 @@ pub struct Explain {
     /// Read it as this source would, with its country and its form of JSON
     #[arg(long, value_name = "ID")]
     source: Option<String>,
+    /// Ask Odoo who is known already and who would get the lead; nothing stays there
+    #[arg(long)]
+    online: bool,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -43,18 +52,37 @@ async fn recall(config: &Config, intake: &Intake) -> Result<Option<LearnedReport
     Ok(learn::report(&store).await?)
 }
 
+/// What Odoo would do with each.
+async fn ask_odoo(config: &Config, explained: &mut [Explained]) -> Result<(), Failure> {
+    let secret = config.odoo.secret.read().map_err(anyhow::Error::from)?;
+    let session = Backend::new(config.odoo.clone(), secret, None, Clock::system()).connect().await?;
+    for (position, lead) in explained.iter_mut().enumerate() {
+        // A key that no delivery ever had: what is known already would be answered from memory.
+        let key = format!("explain:{}:{position}", uuid::Uuid::new_v4());
+        let operation = Operation { key, ..lead.push.operation.clone() };
+        let rehearsal = rehearse(&session, &config.intake.duplicates, &operation).await;
+        lead.rehearsal = Some(rehearsal.with_context(|| lead.push.summary.clone())?);
+    }
+    Ok(())
+}
+
 /// One lead and what was found out about it.
 struct Explained {
     parsed: LeadDraft,
     examined: Examined,
     push: NewPush,
+    /// What Odoo would do, if it was asked.
+    rehearsal: Option<Rehearsal>,
 }
 
 impl Explain {
     pub(super) async fn run(self, config: Config) -> Result<(), Failure> {
         let intake = open_intake(&config)?;
         let learned = recall(&config, &intake).await?;
-        let (warnings, explained) = self.explain(&config, &intake)?;
+        let (warnings, mut explained) = self.explain(&config, &intake)?;
+        if self.online {
+            ask_odoo(&config, &mut explained).await?;
+        }
         if self.json {
             let leads: Vec<Value> = explained.iter().map(Explained::json).collect();
             let all = json!({ "warnings": warnings, "leads": leads, "learned": learned });
@@ -108,7 +136,7 @@ impl Explain {
             };
             let push = planned.into_iter().next().context("internal error: a lead without an operation")?;
             let examined = intake.examine(source, &push.operation.reference, lead.clone(), &context);
-            explained.push(Explained { parsed: lead, examined, push });
+            explained.push(Explained { parsed: lead, examined, push, rehearsal: None });
         }
         Ok((parsed.warnings, explained))
     }
@@ -116,7 +144,7 @@ impl Explain {
 
 impl Explained {
     fn json(&self) -> Value {
-        let Self { parsed, examined, push } = self;
+        let Self { parsed, examined, push, rehearsal } = self;
         json!({
             "parsed": said(&json!(parsed)),
             "normalised": said(&json!(examined.normalised.lead)),
@@ -128,11 +156,14 @@ impl Explained {
             "route": examined.route,
             "held": push.held,
             "operation": push.operation,
+            "odoo": rehearsal.as_ref().map(|Rehearsal { candidates, decision, answer }| json!({
+                "candidates": candidates, "decision": decision, "result": answer.result, "lead": answer.lead,
+            })),
         })
     }
 
     fn print(&self, learned: Option<&LearnedReport>) {
-        let Self { parsed, examined, push } = self;
+        let Self { parsed, examined, push, rehearsal } = self;
         let (read, normalised) = (said(&json!(parsed)), said(&json!(examined.normalised.lead)));
         println!("read");
         for (field, value) in read.as_object().into_iter().flatten() {
@@ -171,6 +202,10 @@ impl Explained {
         if let Some(held) = &push.held {
             println!("{held}; see `g-assistant outbox list --state parked`");
         }
+        if let Some(rehearsal) = rehearsal {
+            println!("in Odoo");
+            rehearsal_lines(rehearsal).into_iter().for_each(|line| println!("  {line}"));
+        }
     }
 }
 
@@ -196,9 +231,42 @@ fn route_lines(route: &Route) -> Vec<String> {
         lines.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {text}")).collect();
     if !(route.among.is_empty() && route.otherwise.is_empty()) {
         let first = if route.sticky { "whoever has had this person's lead, else " } else { "" };
-        lines.push(format!(
-            "salesperson: {first}in turn, by open leads and time off; Odoo knows when it makes the lead"
-        ));
+        lines.push(format!("salesperson: {first}in turn, by open leads and time off; --online asks Odoo"));
+    }
+    lines
+}
+
+/// Who is known there, and what would become of the lead.
+fn rehearsal_lines(rehearsal: &Rehearsal) -> Vec<String> {
+    let Rehearsal { candidates, decision, answer } = rehearsal;
+    let known = |candidate: &Candidate| {
+        let name = candidate.person.name.as_deref().or(candidate.person.company.as_deref()).unwrap_or("no name");
+        format!("perhaps known: lead {} ({name}, {})", candidate.id, shown(&json!(candidate.state)))
+    };
+    let mut lines: Vec<String> = candidates.iter().map(known).collect();
+    match decision {
+        None => lines.push("nobody known".to_owned()),
+        Some(Decision { verb, id: Some(id), reason, .. }) => {
+            lines.push(format!("decision: {} (lead {id}: {reason})", shown(&json!(verb))));
+        }
+        Some(_) => lines.push("decision: create (none of them is the same person)".to_owned()),
+    }
+    let id = answer.result.id.filter(|_| answer.result.status != OpStatus::Created);
+    let status = shown(&json!(answer.result.status));
+    lines.push(id.map_or_else(|| status.clone(), |id| format!("{status}: lead {id}")));
+    if let Some(error) = &answer.result.error {
+        lines.push(format!("{}: {}", error.kind, error.message));
+    }
+    if !answer.result.held.is_empty() {
+        lines.push(format!("held for review: {}", answer.result.held.join(", ")));
+    }
+    let Some(lead) = &answer.lead else { return lines };
+    lines.push(format!("lead: {}", lead.name));
+    let because = lead.owner_reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    lines.push(format!("salesperson: {}{because}", lead.salesperson.as_deref().unwrap_or("nobody")));
+    lines.extend(lead.team.iter().map(|team| format!("team: {team}")));
+    if !lead.flags.is_empty() {
+        lines.push(format!("flags: {}", lead.flags.join(", ")));
     }
     lines
 }

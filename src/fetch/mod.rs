@@ -8,11 +8,11 @@
 mod gate;
 mod reconcile;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tracing::warn;
 
 use self::gate::Gates;
@@ -91,6 +91,8 @@ pub struct Fetching {
     clock: Clock,
     metrics: Arc<Metrics>,
     gates: Arc<Gates>,
+    /// By source: whoever needs a form that is not kept asks alone, and who waited finds it kept.
+    forms: Arc<HashMap<String, Mutex<()>>>,
     /// How far back platforms and Odoo are compared.
     compared: Duration,
 }
@@ -102,7 +104,8 @@ impl Fetching {
             platform.accounts().iter().map(|account| (source.to_owned(), account.clone())).collect::<Vec<_>>()
         });
         let gates = Arc::new(Gates::new(accounts.collect()));
-        Self { store, sources, clock, metrics, gates, compared }
+        let forms = sources.platforms().map(|(source, _)| (source.to_owned(), Mutex::default())).collect();
+        Self { store, sources, clock, metrics, gates, forms: Arc::new(forms), compared }
     }
 
     /// What a person may do if a lead of this source is not there.
@@ -170,12 +173,19 @@ impl Fetching {
         account: &str,
         id: &str,
     ) -> Result<Option<Value>, NotFetched> {
-        if let Some(kept) = self.store.form(source, id, self.clock.now_ms() - FORM_HOLDS_MS).await? {
-            return Ok(serde_json::from_str(&kept).ok());
+        if let Some(kept) = self.kept_form(source, id).await? {
+            return Ok(Some(kept));
+        }
+        let _alone = match self.forms.get(source) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
+        if let Some(kept) = self.kept_form(source, id).await? {
+            return Ok(Some(kept));
         }
         match platform.form(Some(account).filter(|account| !account.is_empty()), id).await {
             Ok(form) => {
-                self.store.put_form(source, id, form.to_string()).await?;
+                self.store.put_forms(source, vec![(id.to_owned(), form.to_string())]).await?;
                 Ok(Some(form))
             }
             Err(error @ (FetchError::Unreachable(_) | FetchError::Limited { .. })) => {
@@ -186,6 +196,11 @@ impl Fetching {
                 Ok(None)
             }
         }
+    }
+
+    async fn kept_form(&self, source: &str, id: &str) -> Result<Option<Value>, StoreError> {
+        let kept = self.store.form(source, id, self.clock.now_ms() - FORM_HOLDS_MS).await?;
+        Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
     }
 
     /// Notes what the platform said, and whether others have to wait for it too.

@@ -5,7 +5,10 @@
 //! over the whole time of `backfill`; after an outage, as far as the outage was long. What is older than a day when it
 //! is found is brought in silently.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
@@ -105,14 +108,11 @@ impl Fetching {
         self.gates.setting(source, account, setting, self.clock.now());
         let lists = platform.lists(account).await.map_err(failed)?;
         self.answered(source, account).await?;
+        let forms = lists.iter().filter_map(|list| Some((list.id.clone(), list.form.as_ref()?.to_string())));
+        self.store.put_forms(source, forms.collect()).await?;
         let mut found = 0;
-        for list in lists {
-            if let Some(form) = &list.form {
-                self.store.put_form(source, &list.id, form.to_string()).await?;
-            }
-            if !list.is_empty {
-                found += self.look_through_list(source, account, platform, &list).await?;
-            }
+        for list in lists.iter().filter(|list| !list.is_empty) {
+            found += self.look_through_list(source, account, platform, list).await?;
         }
         Ok(found)
     }
@@ -133,24 +133,26 @@ impl Fetching {
         let window = Window { since: since(began, last, is_whole, backfill), until: began };
         let owner = platform.account(account).await.ok();
         let (mut found, mut after) = (0, None);
-        let mut forms = BTreeSet::new();
+        let mut forms = HashMap::new();
         loop {
             let page = platform.leads(account, &list.id, window, after.as_deref()).await;
             let page = page.map_err(|error| self.failed(source, account, error))?;
-            let mut leads = Vec::with_capacity(page.leads.len());
+            let (mut leads, mut brought) = (Vec::with_capacity(page.leads.len()), Vec::new());
             for lead in page.leads {
                 // Without a form of its own it is one of the list's.
                 let form_id = lead.form_id.clone().unwrap_or_else(|| list.id.clone());
-                if let Some(form) = lead.form.as_ref().filter(|_| forms.insert(form_id.clone())) {
-                    self.store.put_form(source, &form_id, form.to_string()).await?;
+                if let Some(form) = lead.form.as_ref().filter(|_| !forms.contains_key(&form_id)) {
+                    brought.push((form_id.clone(), form.to_string()));
+                    forms.insert(form_id.clone(), Some(form.clone()));
                 }
-                let cached;
-                let form = match (&lead.form, &list.form) {
-                    (Some(form), _) | (None, Some(form)) => Some(form),
-                    (None, None) => {
-                        cached = self.form(source, platform, account, &form_id).await?;
-                        cached.as_ref()
-                    }
+                let form = match lead.form.as_ref().or(list.form.as_ref()) {
+                    Some(form) => Some(form),
+                    None => match forms.entry(form_id.clone()) {
+                        Entry::Occupied(known) => known.into_mut().as_ref(),
+                        Entry::Vacant(new) => {
+                            new.insert(self.form(source, platform, account, &form_id).await?).as_ref()
+                        }
+                    },
                 };
                 let created_at = lead.created_at.unwrap_or(began);
                 leads.push(Listed {
@@ -162,6 +164,7 @@ impl Fetching {
                     lead_id: lead.lead_id,
                 });
             }
+            self.store.put_forms(source, brought).await?;
             let new = self.store.accept_listed(leads).await?;
             if new > 0 {
                 info!(source, list = list.id, leads = new, "found leads that no webhook told of");

@@ -23,7 +23,7 @@ pub use call::Call;
 pub use client::{Client, LoadMessage, Loaded, Search, Series, ServerInfo};
 pub use fault::{Class, OdooError};
 pub use fields::{FieldKind, FieldMap, FieldType};
-pub use operation::{Applied, Matching, ReadyOperation, ReadyOwner, ReadySeller, xmlid_for};
+pub use operation::{Applied, Matching, ReadyOperation, ReadyOwner, ReadySeller, Rehearsed, RehearsedLead, xmlid_for};
 pub use resolve::{Resolved, Resolver};
 
 /// How the transports read answers, for the fuzz targets.

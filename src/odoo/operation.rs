@@ -1,6 +1,6 @@
 //! An operation that is ready to be sent: every name has become an id.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -111,6 +111,31 @@ pub struct Applied {
     /// Without the addon: what Odoo holds now in the fields where it holds what the daemon wanted. To be merged into
     /// the stored base; the fields in `result.kept` are not in it. `None` with the addon, which keeps its own base.
     pub written: Option<Map<String, Value>>,
+}
+
+/// What would become of an operation.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Rehearsed {
+    /// What Odoo would answer; the id of what would be created means nothing.
+    #[serde(flatten)]
+    pub result: OpResult,
+    /// The lead that there would be.
+    pub lead: Option<RehearsedLead>,
+}
+
+/// A lead that there would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RehearsedLead {
+    /// Its name.
+    pub name: String,
+    /// The login of whoever would own it.
+    pub salesperson: Option<String>,
+    /// Their team.
+    pub team: Option<String>,
+    /// Why it would be theirs, in the daemon's user's language.
+    pub owner_reason: Option<String>,
+    /// Its flags.
+    pub flags: Vec<String>,
 }
 
 /// The external id of a reference: `__gassist__.<model>_<first 32 hex digits of its SHA-256>`.

@@ -2,10 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    Content, Inbound, ParseError, Parsed, Refusal, Source, Tokens, Verified, body,
-    json::{self, Node, Notes},
-};
+use super::{Content, Inbound, ParseError, Parsed, Refusal, Source, Tokens, Verified, body, json};
 use crate::domain::Draft;
 
 /// The header whose value makes a request the same request again.
@@ -40,14 +37,13 @@ impl Source for Api {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let drafts = body::read_or_lead(&root)?;
-        if drafts.iter().any(|draft| !matches!(draft, Draft::Lead(_))) {
-            return Err(root.invalid("only leads are taken here; send orders to a webhook source"));
-        }
-        Ok(Parsed { content: Content::Drafts(drafts), warnings: notes.into_list() })
+        json::read(body, |root| {
+            let drafts = body::read_or_lead(root)?;
+            if drafts.iter().any(|draft| !matches!(draft, Draft::Lead(_))) {
+                return Err(root.invalid("only leads are taken here; send orders to a webhook source"));
+            }
+            Ok(Content::Drafts(drafts))
+        })
     }
 }
 

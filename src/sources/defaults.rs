@@ -1,6 +1,6 @@
 //! `[sources.<id>.defaults]`: what leads and orders get where their body says nothing.
 
-use super::body;
+use super::{Content, body};
 use crate::{
     config::{
         Reader,
@@ -45,7 +45,13 @@ impl Defaults {
         self
     }
 
-    pub(super) fn fill(&self, draft: &mut Draft) {
+    /// Drafts with these defaults, as a body's content.
+    pub(super) fn content(&self, mut drafts: Vec<Draft>) -> Content {
+        drafts.iter_mut().for_each(|draft| self.fill(draft));
+        Content::Drafts(drafts)
+    }
+
+    fn fill(&self, draft: &mut Draft) {
         let lead = match draft {
             Draft::Lead(lead) => lead,
             Draft::Message(draft) => &mut draft.lead,

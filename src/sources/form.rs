@@ -17,10 +17,10 @@ use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
 use super::{
-    Content, Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
     defaults::Defaults,
     fields::{Fields, truth},
-    json::{self, Node, Notes},
+    json::{self, Node},
     reply,
     url_key::{self, UrlKey},
 };
@@ -147,38 +147,35 @@ impl Source for Open {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let fields = root.below("/fields").ok_or_else(|| root.invalid("`fields` is missing"))?;
-        let mut lead = Fields::default();
-        let mut honeypot = false;
-        let mut ticked = Vec::new();
-        for (name, value) in joined(&fields)? {
-            let own = self.form.named.iter().find(|(theirs, _)| *theirs == name).map(|(_, own)| *own);
-            if self.form.honeypot.as_ref() == Some(&name) {
-                honeypot |= !value.trim().is_empty();
-            } else if self.form.consent.contains(&name) {
-                ticked.push((name, truth(&value) != Some(false) && !value.trim().is_empty()));
-            } else if self.form.nonce.as_ref() != Some(&name) {
-                match own {
-                    Some(own) if lead.put_known(own, &value) => {}
-                    _ => lead.put(&name, &value),
+        json::read(body, |root| {
+            let fields = root.below("/fields").ok_or_else(|| root.invalid("`fields` is missing"))?;
+            let mut lead = Fields::default();
+            let mut honeypot = false;
+            let mut ticked = Vec::new();
+            for (name, value) in joined(&fields)? {
+                let own = self.form.named.iter().find(|(theirs, _)| *theirs == name).map(|(_, own)| *own);
+                if self.form.honeypot.as_ref() == Some(&name) {
+                    honeypot |= !value.trim().is_empty();
+                } else if self.form.consent.contains(&name) {
+                    ticked.push((name, truth(&value) != Some(false) && !value.trim().is_empty()));
+                } else if self.form.nonce.as_ref() != Some(&name) {
+                    match own {
+                        Some(own) if lead.put_known(own, &value) => {}
+                        _ => lead.put(&name, &value),
+                    }
                 }
             }
-        }
-        // A box that nobody ticks is not posted at all.
-        for words in &self.form.consent {
-            lead.consent(words, ticked.iter().any(|(name, given)| name == words && *given));
-        }
-        if let Some(page) = root.below("/page").and_then(|page| page.flat()) {
-            lead.put_page(&page);
-        }
-        let mut lead = lead.read("", &notes)?;
-        lead.honeypot = honeypot;
-        let mut draft = Draft::Lead(lead);
-        self.form.defaults.fill(&mut draft);
-        Ok(Parsed { content: Content::Drafts(vec![draft]), warnings: notes.into_list() })
+            // A box that nobody ticks is not posted at all.
+            for words in &self.form.consent {
+                lead.consent(words, ticked.iter().any(|(name, given)| name == words && *given));
+            }
+            if let Some(page) = root.below("/page").and_then(|page| page.flat()) {
+                lead.put_page(&page);
+            }
+            let mut lead = lead.read("", root.notes)?;
+            lead.honeypot = honeypot;
+            Ok(self.form.defaults.content(vec![Draft::Lead(lead)]))
+        })
     }
 
     fn answer(&self, request: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {

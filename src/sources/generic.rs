@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Content, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified, body,
+    Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified, body,
     defaults::Defaults,
-    json::{self, Node, Notes},
+    json,
     map::LeadMap,
     standard_webhooks::{self, Verifier},
 };
@@ -63,15 +63,13 @@ pub(super) fn parse_documented(body: &[u8]) -> Result<Parsed, ParseError> {
 }
 
 fn parse(body: &[u8], map: Option<&LeadMap>, defaults: &Defaults) -> Result<Parsed, ParseError> {
-    let notes = Notes::default();
-    let body = json::parse(body, &notes)?;
-    let root = Node::root(&body, &notes);
-    let mut drafts = match map {
-        Some(map) => map.leads(&root)?.into_iter().map(Draft::Lead).collect(),
-        None => body::read(&root)?,
-    };
-    drafts.iter_mut().for_each(|draft| defaults.fill(draft));
-    Ok(Parsed { content: Content::Drafts(drafts), warnings: notes.into_list() })
+    json::read(body, |root| {
+        let drafts = match map {
+            Some(map) => map.leads(root)?.into_iter().map(Draft::Lead).collect(),
+            None => body::read(root)?,
+        };
+        Ok(defaults.content(drafts))
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 
 use super::{
-    Content, Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Tokens, Verified,
+    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Tokens, Verified,
     defaults::Defaults,
     digest::by_content,
     fields::Fields,
@@ -72,31 +72,29 @@ impl Source for Google {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let mut lead = Fields::of("google");
-        let columns = root.below("/user_column_data").map_or(Ok(Vec::new()), |list| list.items(MAX_COLUMNS))?;
-        for column in columns {
-            let text = |key: &str| column.below(key).and_then(|node| node.flat());
-            let (id, name) = (text("/column_id"), text("/column_name"));
-            let Some(value) = text("/string_value") else { continue };
-            // The id is the same in every language, the name is what the person read.
-            if !id.as_ref().is_some_and(|id| lead.put_known(id, &value)) {
-                lead.answer(name.or(id).as_deref().unwrap_or("?"), &value);
+        json::read(body, |root| {
+            let mut lead = Fields::of("google");
+            let columns = root.below("/user_column_data").map_or(Ok(Vec::new()), |list| list.items(MAX_COLUMNS))?;
+            for column in columns {
+                let text = |key: &str| column.below(key).and_then(|node| node.flat());
+                let (id, name) = (text("/column_id"), text("/column_name"));
+                let Some(value) = text("/string_value") else { continue };
+                // The id is the same in every language, the name is what the person read.
+                if !id.as_ref().is_some_and(|id| lead.put_known(id, &value)) {
+                    lead.answer(name.or(id).as_deref().unwrap_or("?"), &value);
+                }
             }
-        }
-        for (key, value) in body.as_object().into_iter().flatten().filter(|(key, _)| !ASIDE.contains(&key.as_str())) {
-            let node = Node { pointer: format!("/{key}"), value, notes: &notes };
-            // Zero is how Google writes that there is none.
-            if let Some(text) = node.flat().filter(|text| text != "0") {
-                lead.put(key, &text);
+            let about = root.value.as_object().into_iter().flatten();
+            for (key, value) in about.filter(|(key, _)| !ASIDE.contains(&key.as_str())) {
+                let node = Node { pointer: format!("/{key}"), value, notes: root.notes };
+                // Zero is how Google writes that there is none.
+                if let Some(text) = node.flat().filter(|text| text != "0") {
+                    lead.put(key, &text);
+                }
             }
-        }
-        lead.identify();
-        let mut draft = Draft::Lead(lead.read("", &notes)?);
-        self.defaults.fill(&mut draft);
-        Ok(Parsed { content: Content::Drafts(vec![draft]), warnings: notes.into_list() })
+            lead.identify();
+            Ok(self.defaults.content(vec![Draft::Lead(lead.read("", root.notes)?)]))
+        })
     }
 
     fn answer(&self, _request: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {

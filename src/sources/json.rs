@@ -9,7 +9,7 @@ use std::{cell::RefCell, collections::HashMap, fmt::Display};
 
 use serde_json::{Map, Value};
 
-use super::{ParseError, strict};
+use super::{Content, ParseError, Parsed, strict};
 
 /// Warnings beyond this only say that there are more.
 const MAX_WARNINGS: usize = 100;
@@ -18,7 +18,7 @@ const MAX_GUESSED: usize = 64;
 /// Longest text that is kept of a value nobody asked for.
 const MAX_ASIDE: usize = 5_000;
 
-/// Parses a body.
+/// The value that a body holds.
 pub(super) fn parse(body: &[u8], notes: &Notes) -> Result<Value, ParseError> {
     if body.trim_ascii().is_empty() {
         return Err(ParseError::NotJson("it is empty".to_owned()));
@@ -33,6 +33,17 @@ pub(super) fn parse(body: &[u8], notes: &Notes) -> Result<Value, ParseError> {
         notes.add("halves of surrogate pairs are no characters: each became U+FFFD".to_owned());
     }
     Ok(value)
+}
+
+/// Reads a body, with the warnings there are on the way.
+pub(super) fn read(
+    body: &[u8],
+    content: impl FnOnce(&Node<'_>) -> Result<Content, ParseError>,
+) -> Result<Parsed, ParseError> {
+    let notes = Notes::default();
+    let body = parse(body, &notes)?;
+    let content = content(&Node::root(&body, &notes))?;
+    Ok(Parsed { content, warnings: notes.into_list() })
 }
 
 /// The warnings of one body. A cell, because every value of the body may add to it.
@@ -54,7 +65,7 @@ impl Notes {
         self.0.borrow().len() >= MAX_WARNINGS
     }
 
-    pub(super) fn into_list(self) -> Vec<String> {
+    fn into_list(self) -> Vec<String> {
         self.0.into_inner()
     }
 }

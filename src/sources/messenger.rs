@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
 
 use super::{
-    Content, Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
     defaults::Defaults,
     hub::{self, Hub},
-    json::{self, Node, Notes},
-    talk::{self, Heard, MAX_ITEMS, Said, id, items, name, text, time},
+    json::Node,
+    talk::{self, Heard, Said, id, items, name, text, time},
 };
 use crate::{
     config::Reader,
@@ -60,24 +60,15 @@ impl Source for Messenger {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let mut entries = root.object()?;
-        let entries = entries.get("entry").ok_or_else(|| root.invalid("`entry` is missing"))?.items(MAX_ITEMS)?;
-        let mut drafts = Vec::new();
-        for entry in &entries {
+        talk::read_entries(body, &self.defaults, |entry, drafts| {
             let events = items(entry, "/messaging");
             if events.is_empty() {
                 entry.warn("holds no `messaging`: ignored");
             }
             for event in events {
-                self.event(entry, &event, &mut drafts);
+                self.event(entry, &event, drafts);
             }
-        }
-        let mut drafts = talk::in_order(drafts);
-        drafts.iter_mut().for_each(|draft| self.defaults.fill(draft));
-        Ok(Parsed { content: Content::Drafts(drafts), warnings: notes.into_list() })
+        })
     }
 
     fn answer(&self, _: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {
@@ -262,7 +253,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{domain::MessageDraft, sources::testing::open};
+    use crate::{
+        domain::MessageDraft,
+        sources::{Content, testing::open},
+    };
 
     fn source(kind: &str) -> Box<dyn Source> {
         let section =

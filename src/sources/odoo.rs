@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     Content, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
-    json::{self, Node, Notes},
+    json::{self, Node},
     standard_webhooks::{self, Verifier},
 };
 use crate::{
@@ -43,17 +43,17 @@ impl Source for Odoo {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let mut object = Node::root(&body, &notes).object()?;
-        let missing = |field| Node::root(&body, &notes).invalid(format!("`{field}` is missing"));
-        let database = object.name("database", 100)?.ok_or_else(|| missing("database"))?;
-        let events = object.get("events").ok_or_else(|| missing("events"))?.items(MAX_EVENTS)?;
-        // Event by event, so that an error says which one. Unknown fields are those of a newer addon.
-        let events = events.iter().map(|node| Change::deserialize(node.value).map_err(|e| node.invalid(e.to_string())));
-        let wishes = object.get("wishes").is_some_and(|node| *node.value == true);
-        let batch = ChangeBatch { database: Some(database), events: events.collect::<Result<_, _>>()?, wishes };
-        Ok(Parsed { content: Content::Changes(batch), warnings: notes.into_list() })
+        json::read(body, |root| {
+            let mut object = root.object()?;
+            let missing = |field| root.invalid(format!("`{field}` is missing"));
+            let database = object.name("database", 100)?.ok_or_else(|| missing("database"))?;
+            let events = object.get("events").ok_or_else(|| missing("events"))?.items(MAX_EVENTS)?;
+            // Event by event, so that an error says which one. Unknown fields are those of a newer addon.
+            let change = |node: &Node<'_>| Change::deserialize(node.value).map_err(|e| node.invalid(e.to_string()));
+            let events = events.iter().map(change).collect::<Result<_, _>>()?;
+            let wishes = object.get("wishes").is_some_and(|node| *node.value == true);
+            Ok(Content::Changes(ChangeBatch { database: Some(database), events, wishes }))
+        })
     }
 
     fn sender_keeps(&self) -> bool {

@@ -10,12 +10,12 @@ use http::{HeaderMap, HeaderName, Response, StatusCode};
 use serde_json::json;
 
 use super::{
-    Content, Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
     body::MAX_ITEMS,
     defaults::Defaults,
     digest::{Signers, by_content},
     fields::{Fields, truth},
-    json::{self, Node, Notes},
+    json::{self, Node},
     reply,
     url_key::{self, UrlKey},
 };
@@ -164,14 +164,11 @@ impl Source for Snapchat {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let items = if body.is_array() { root.items(MAX_ITEMS)? } else { vec![root] };
-        let leads = items.iter().map(|item| self.lead(item)).collect::<Result<Vec<_>, _>>()?;
-        let mut drafts: Vec<_> = leads.into_iter().map(Draft::Lead).collect();
-        drafts.iter_mut().for_each(|draft| self.defaults.fill(draft));
-        Ok(Parsed { content: Content::Drafts(drafts), warnings: notes.into_list() })
+        json::read(body, |root| {
+            let items = if root.value.is_array() { root.items(MAX_ITEMS)? } else { vec![root.clone()] };
+            let leads = items.iter().map(|item| self.lead(item).map(Draft::Lead)).collect::<Result<_, _>>()?;
+            Ok(self.defaults.content(leads))
+        })
     }
 
     fn answer(&self, _request: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {

@@ -6,7 +6,11 @@
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::json::Node;
+use super::{
+    ParseError, Parsed,
+    defaults::Defaults,
+    json::{self, Node},
+};
 use crate::domain::{Channel, Draft, LeadDraft, Media, Message, MessageDraft};
 
 /// More than one delivery has of anything.
@@ -46,6 +50,21 @@ pub(super) fn url(node: &Node<'_>, pointer: &str) -> Option<String> {
 /// Items of a list; none if there is no list.
 pub(super) fn items<'a>(node: &Node<'a>, pointer: &str) -> Vec<Node<'a>> {
     node.below(pointer).and_then(|list| list.items(MAX_ITEMS).ok()).unwrap_or_default()
+}
+
+/// What a delivery of Meta holds: its entries give drafts, told in the order in which they were written.
+pub(super) fn read_entries(
+    body: &[u8],
+    defaults: &Defaults,
+    entry: impl Fn(&Node<'_>, &mut Vec<Draft>),
+) -> Result<Parsed, ParseError> {
+    json::read(body, |root| {
+        let mut fields = root.object()?;
+        let entries = fields.get("entry").ok_or_else(|| root.invalid("`entry` is missing"))?.items(MAX_ITEMS)?;
+        let mut drafts = Vec::new();
+        entries.iter().for_each(|one| entry(one, &mut drafts));
+        Ok(defaults.content(in_order(drafts)))
+    })
 }
 
 /// A time in whole seconds, or in milliseconds; as a number or as text.
@@ -140,7 +159,7 @@ pub(super) fn draft(heard: Heard, said: Said, lead: LeadDraft) -> Draft {
 }
 
 /// Messages by the time at which they were written: a platform that was held up may send them in another order.
-pub(super) fn in_order(mut drafts: Vec<Draft>) -> Vec<Draft> {
+fn in_order(mut drafts: Vec<Draft>) -> Vec<Draft> {
     drafts.sort_by_key(|draft| match draft {
         Draft::Message(draft) => draft.message.sent_at,
         Draft::Mark(mark) => mark.at,

@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
 
 use super::{
-    Content, Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Tokens, Verified,
+    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Tokens, Verified,
     defaults::Defaults,
     digest,
-    json::{self, Node, Notes},
+    json::{self, Node},
     talk::{self, Heard, Said, id, items, name, text, time},
 };
 use crate::{
@@ -78,17 +78,11 @@ impl Source for Telegram {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        root.object()?;
-        let mut drafts = Vec::new();
-        match self.read(&root) {
-            Ok(draft) => drafts.push(draft),
-            Err(reason) => root.warn(format_args!("{reason}: ignored")),
-        }
-        drafts.iter_mut().for_each(|draft| self.defaults.fill(draft));
-        Ok(Parsed { content: Content::Drafts(drafts), warnings: notes.into_list() })
+        json::read(body, |root| {
+            root.object()?;
+            let draft = self.read(root).inspect_err(|reason| root.warn(format_args!("{reason}: ignored")));
+            Ok(self.defaults.content(draft.into_iter().collect()))
+        })
     }
 
     /// An empty answer: JSON would be taken for a command to the bot.
@@ -253,7 +247,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{domain::MessageDraft, sources::testing::open};
+    use crate::{
+        domain::MessageDraft,
+        sources::{Content, testing::open},
+    };
 
     const SECRET: &str = "a_secret-token_of_Telegram";
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, Response};
 use serde_json::Value;
 
 use super::{
-    Content, Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
     defaults::Defaults,
     fields::Fields,
     hub::{self, Hub},
@@ -55,23 +55,14 @@ impl Source for Whatsapp {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let mut entries = root.object()?;
-        let entries = entries.get("entry").ok_or_else(|| root.invalid("`entry` is missing"))?.items(MAX_ITEMS)?;
-        let mut drafts = Vec::new();
-        for change in entries.iter().flat_map(|entry| items(entry, "/changes")) {
-            match change.below("/value") {
-                Some(value) if text(&change, "/field").as_deref() == Some("messages") => {
-                    read_value(&value, &mut drafts)
+        talk::read_entries(body, &self.defaults, |entry, drafts| {
+            for change in items(entry, "/changes") {
+                match change.below("/value") {
+                    Some(value) if text(&change, "/field").as_deref() == Some("messages") => read_value(&value, drafts),
+                    _ => change.warn("is about no message: ignored"),
                 }
-                _ => change.warn("is about no message: ignored"),
             }
-        }
-        let mut drafts = talk::in_order(drafts);
-        drafts.iter_mut().for_each(|draft| self.defaults.fill(draft));
-        Ok(Parsed { content: Content::Drafts(drafts), warnings: notes.into_list() })
+        })
     }
 
     fn answer(&self, _: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {

@@ -80,11 +80,17 @@ impl Store {
         .await
     }
 
-    /// Keeps what a form is.
-    pub async fn put_form(&self, source: &str, id: &str, body: String) -> Result<(), StoreError> {
-        let (source, id, now) = (source.to_owned(), id.to_owned(), self.now());
+    /// Keeps what forms are: their ids and JSON, in one transaction.
+    pub async fn put_forms(&self, source: &str, forms: Vec<(String, String)>) -> Result<(), StoreError> {
+        if forms.is_empty() {
+            return Ok(());
+        }
+        let (source, now) = (source.to_owned(), self.now());
         self.write(move |connection| {
-            connection.prepare_cached(queries::FORM_PUT)?.execute(params![source, id, body, now])?;
+            let mut query = connection.prepare_cached(queries::FORM_PUT)?;
+            for (id, body) in forms {
+                query.execute(params![source, id, body, now])?;
+            }
             Ok(())
         })
         .await
@@ -231,8 +237,8 @@ mod tests {
     async fn a_form_is_kept_for_its_time() {
         let (_folder, store) = store().await;
         assert_eq!(store.form("meta", "f1", 0).await, Ok(None));
-        store.put_form("meta", "f1", "{\"name\":\"old\"}".to_owned()).await.expect("written");
-        store.put_form("meta", "f1", "{\"name\":\"new\"}".to_owned()).await.expect("written");
+        store.put_forms("meta", vec![("f1".to_owned(), "{\"name\":\"old\"}".to_owned())]).await.expect("written");
+        store.put_forms("meta", vec![("f1".to_owned(), "{\"name\":\"new\"}".to_owned())]).await.expect("written");
         assert_eq!(store.form("meta", "f1", NOW - 1).await, Ok(Some("{\"name\":\"new\"}".to_owned())));
         assert_eq!(store.form("meta", "f1", NOW).await, Ok(None));
         assert_eq!(store.form("other", "f1", 0).await, Ok(None));
@@ -241,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn platform_and_odoo_are_counted_per_form_and_day() {
         let (folder, store) = store().await;
-        store.put_form("meta", "f1", "{\"name\":\"Villas\"}".to_owned()).await.expect("written");
+        store.put_forms("meta", vec![("f1".to_owned(), "{\"name\":\"Villas\"}".to_owned())]).await.expect("written");
         let other = Listed { form_id: "f2".to_owned(), ..listed("6") };
         let all = ["1", "2", "3", "4", "5"].map(listed);
         store.accept_listed(all.into_iter().chain([other]).collect()).await.expect("kept");

@@ -54,10 +54,11 @@ impl Session {
         matches!(self.bridge, Bridge::Addon(_)) && !self.client.is_hosted_by_odoo()
     }
 
-    /// Answers everything that a batch needs to know, in a handful of calls at most.
-    pub async fn answer(&self, questions: Questions) -> Result<Answers, OdooError> {
+    /// Answers everything that a batch needs to know, in a handful of calls at most. With `may_create`, labels that are
+    /// missing are created.
+    pub async fn answer(&self, questions: Questions, may_create: bool) -> Result<Answers, OdooError> {
         let lookups: Vec<Lookup> = questions.lookups.into_iter().collect();
-        let lookups = self.resolver.resolve(&lookups).await?;
+        let lookups = self.resolver.resolve(&lookups, may_create).await?;
         let ids = self.resolver.find_partners(&questions.partners).await?;
         Ok(Answers { lookups, partners: questions.partners.into_iter().zip(ids).collect() })
     }

@@ -15,6 +15,7 @@ mod own;
 pub mod prepare;
 pub mod pull;
 pub mod push;
+pub mod rehearse;
 pub mod report;
 pub mod schedule;
 mod standing;

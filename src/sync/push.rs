@@ -77,7 +77,7 @@ pub async fn push(
         true => None,
         false => Some(session.customers.lock().await),
     };
-    let answers = match session.answer(questions).await {
+    let answers = match session.answer(questions, true).await {
         Ok(answers) => answers,
         Err(error) => return Ok(operations.iter().map(|_| Pushed::Failed(error.clone())).collect()),
     };

@@ -1,4 +1,4 @@
-//! How fast, how small, and at what cost: eight figures, each measured against its baseline in the same run.
+//! How fast, how small, and at what cost: nine figures, each measured against its baseline in the same run.
 //!
 //! `make bench` runs all of them; `make bench ONLY=push,pull QUICK=1` a part, with small sizes. Each file here measures
 //! one figure. Subject and baseline take turns (A B A B), and what is told is the median of the pairs, so that a machine
@@ -11,6 +11,7 @@
 mod support;
 
 mod addon_cost;
+mod dashboards;
 mod growth;
 mod idle;
 mod ingest;
@@ -120,6 +121,7 @@ async fn measure(figure: Figure, scale: Scale) -> report::Measured {
         Figure::Pull => pull::measure(scale).await,
         Figure::Latency => latency::measure(scale).await,
         Figure::AddonCost => addon_cost::measure(scale).await,
+        Figure::Dashboards => dashboards::measure(scale).await,
         Figure::Growth => growth::measure(scale).await,
         Figure::Idle => idle::measure(scale).await,
     }

@@ -9,6 +9,7 @@ import sys
 import time
 
 import loop
+from lxml import etree
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
 from odoo.tools import config
@@ -203,6 +204,71 @@ def do_hook(_request):
             }
         )
         return {"path": f"/web/hook/{rule.webhook_uuid}"}
+
+
+def do_dashboards(request):
+    """Milliseconds and queries of each block of the dashboard, and of a plain read_group over the same leads."""
+    blocks = "overview pipeline campaigns flow week response team quality".split()
+    answers = {"read_group": [], **{name: [] for name in blocks}}
+    queries = {}
+    for _round in range(request["rounds"]):
+        for name, times in answers.items():
+            with Transaction() as env:
+                leads = env["crm.lead"].with_context(active_test=False)
+                dashboard = env["g_assistant.dashboard"]
+                before, began = env.cr.sql_log_count, time.perf_counter()
+                if name == "read_group":
+                    leads._read_group([], ["source_id"], ["__count", "expected_revenue:sum"])
+                else:
+                    json.dumps(dashboard.block(name, {"period": request["period"]}), default=str)
+                times.append((time.perf_counter() - began) * 1000)
+                queries[name] = env.cr.sql_log_count - before
+    return {"ms": answers, "queries": queries}
+
+
+def specification(model, arch):
+    """What the web client asks for a view: its fields, by name those that they point to."""
+    wanted = {}
+    for node in arch.iter("field"):
+        # Not the fields of a list within a form.
+        if any(above.tag == "field" for above in node.iterancestors()):
+            continue
+        field = model._fields[node.get("name")]
+        part = {}
+        if field.type == "many2one":
+            part = {"fields": {"display_name": {}}}
+        elif field.type in ("one2many", "many2many"):
+            part = {"fields": {"id": {}, "display_name": {}}, "limit": 40}
+        wanted[field.name] = part
+    return wanted
+
+
+def do_screens(request):
+    """Milliseconds and queries of what the list, kanban and form of CRM read, a request each."""
+    views = {
+        "list": "crm.crm_case_tree_view_oppor",
+        "kanban": "crm.crm_case_kanban_view_leads",
+        "form": "crm.crm_lead_view_form",
+    }
+    answers, queries = {}, {}
+    for kind, xmlid in views.items():
+        with Transaction() as env:
+            view = env.ref(xmlid)
+            arch = env["crm.lead"].get_view(view.id, kind)["arch"]
+            wanted = specification(env["crm.lead"], etree.fromstring(arch))
+            some = env["crm.lead"].search([("type", "=", "opportunity")], limit=request["times"]).ids
+        answers[kind] = []
+        for lead in some:
+            with Transaction() as env:
+                leads = env["crm.lead"]
+                before, began = env.cr.sql_log_count, time.perf_counter()
+                if kind == "form":
+                    leads.browse(lead).web_read(wanted)
+                else:
+                    leads.web_search_read([("type", "=", "opportunity")], wanted, limit=80)
+                answers[kind].append((time.perf_counter() - began) * 1000)
+                queries[kind] = env.cr.sql_log_count - before
+    return {"ms": answers, "queries": queries}
 
 
 def do_secret(_request):

@@ -12,7 +12,7 @@ use crate::{
     plot::{Plot, number},
 };
 
-/// The eight figures.
+/// The nine figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Figure {
     Ingest,
@@ -21,18 +21,20 @@ pub enum Figure {
     Pull,
     Latency,
     AddonCost,
+    Dashboards,
     Growth,
     Idle,
 }
 
 impl Figure {
-    pub const ALL: [Figure; 8] = [
+    pub const ALL: [Figure; 9] = [
         Figure::Ingest,
         Figure::Intake,
         Figure::Push,
         Figure::Pull,
         Figure::Latency,
         Figure::AddonCost,
+        Figure::Dashboards,
         Figure::Growth,
         Figure::Idle,
     ];
@@ -45,6 +47,7 @@ impl Figure {
             Figure::Pull => "pull",
             Figure::Latency => "latency",
             Figure::AddonCost => "addon-cost",
+            Figure::Dashboards => "dashboards",
             Figure::Growth => "growth",
             Figure::Idle => "idle",
         }
@@ -58,6 +61,7 @@ impl Figure {
             Figure::Pull => "records per second out of Odoo",
             Figure::Latency => "from a webhook to Odoo, and from a save to the daemon",
             Figure::AddonCost => "what the addon adds to a save",
+            Figure::Dashboards => "the dashboard on 200,000 leads, and CRM's screens with the addon",
             Figure::Growth => "ten thousand and two million stored deliveries",
             Figure::Idle => "memory and processor while nothing happens",
         }
@@ -120,6 +124,11 @@ const LINES: &[(&str, Aim, &str)] = &[
     ("addon_write_overhead", Aim::Below(1.05), "write of one lead, with ÷ without the addon"),
     ("addon_create_1000_overhead", Aim::Below(1.05), "create of 1,000 leads, with ÷ without the addon"),
     ("addon_write_1000_overhead", Aim::Below(1.05), "write of 1,000 leads, with ÷ without the addon"),
+    ("addon_list_overhead", Aim::Below(1.05), "list of CRM, 80 leads read, with ÷ without the addon"),
+    ("addon_kanban_overhead", Aim::Below(1.05), "kanban of CRM, 80 leads read, with ÷ without the addon"),
+    ("addon_form_overhead", Aim::Below(1.05), "form of a lead read, with ÷ without the addon"),
+    ("dashboard_slowest_ms_200k", Aim::Below(1000.0), "dashboard, 200,000 leads: its slowest part, ms"),
+    ("dashboard_slowest_vs_read_group", Aim::None, "dashboard: its slowest part ÷ one read_group of Odoo"),
     ("growth_ingest", Aim::AtMost(1.2), "ingest at 2 million ÷ at 10,000 deliveries (time)"),
     ("growth_claim", Aim::AtMost(1.2), "claim and finish at 2 million ÷ at 10,000 (time)"),
     ("growth_status", Aim::AtMost(1.2), "status at 2 million ÷ at 10,000 (time)"),

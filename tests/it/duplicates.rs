@@ -218,3 +218,60 @@ async fn killed_while_it_decides() {
         assert_eq!(notes.matches(&format!("round {round}")).count(), 1, "{notes}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_addon_they_are_one_lead_too() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Plain);
+    let mut daemon = configure(server, &database, "\n[routing]\ndefault = { salespeople = [\"admin\"] }\n");
+    daemon.start_connected().await;
+    let admin = database.admin(server).await;
+    send(&daemon, "m1", &lead("w-1", "محمد القحطاني", "٠٥٠ ٩٨٧ ٦٥٤٣", "first")).await;
+    let id = admin.search("crm.lead", json!([])).await[0];
+    admin.write("crm.lead", id, json!({"city": "Abha"})).await;
+
+    // Two of them in one delivery, and one of them again: one lead, and each is told once.
+    let more = json!({"contact_name": "Mohammed Al-Qahtani", "phone": "+966 50 987 6543", "city": "Jeddah"});
+    let with = |external_id: &str, field: &str, value: &str| {
+        let mut lead = more.clone();
+        (lead["external_id"], lead[field]) = (external_id.into(), value.into());
+        lead
+    };
+    let both =
+        json!({"leads": [with("w-2", "email", "m@example.com"), with("w-3", "website", "https://m.example.com")]});
+    send(&daemon, "m2", &both).await;
+    assert_eq!(leads(&database), 1);
+    let now = admin.read("crm.lead", id, &["city", "email_from", "website"]).await;
+    assert_eq!((&now["city"], &now["email_from"]), (&json!("Abha"), &json!("m@example.com")), "{now}");
+    assert_eq!(now["website"], "https://m.example.com");
+    let told = notes(&admin, id).await;
+    assert_eq!(told.matches("The same person wrote again (same mobile number, same name)").count(), 2, "{told}");
+    assert_eq!(told.matches("Jeddah").count(), 2, "{told}");
+    // A later update of the second is one of this lead.
+    send(&daemon, "m3", &json!({"lead": {"external_id": "w-2", "contact_name": "M. Al-Qahtani", "job_title": "CEO"}}))
+        .await;
+    assert_eq!(admin.read("crm.lead", id, &["function"]).await["function"], "CEO");
+
+    // As a person typed it, and lost since.
+    let values = json!({"name": "By hand", "contact_name": "Sara Haddad", "phone": "055-765 43 21"});
+    let typed = admin.create("crm.lead", values).await;
+    admin.call(g_assistant::odoo::Call::new("crm.lead", "action_set_lost").on([typed])).await;
+    send(&daemon, "m4", &lead("w-4", "سارة حداد", "0557654321", "I am back")).await;
+    assert_eq!(leads(&database), 2);
+    assert_eq!(admin.read("crm.lead", typed, &["active"]).await["active"], true);
+    assert!(notes(&admin, typed).await.contains("the lead is open again"));
+
+    // Perhaps: the same number, and clearly another name.
+    send(&daemon, "m5", &lead("w-5", "Omar Haddad", "0557654321", "hello")).await;
+    assert_eq!(leads(&database), 3);
+    let new = admin.search("crm.lead", json!([["contact_name", "=", "Omar Haddad"]])).await[0];
+    assert!(notes(&admin, new).await.contains(&format!(
+        "This may be the person of <a href=\"#\" data-oe-model=\"crm.lead\" data-oe-id=\"{typed}\""
+    )));
+    let asked = format!("select count(*) from mail_activity where res_model = 'crm.lead' and res_id = {new}");
+    assert_eq!(database.count(&asked), 1);
+
+    // Somebody else is.
+    send(&daemon, "m6", &lead("w-6", "Sara Haddad", "0551112222", "hello")).await;
+    assert_eq!(leads(&database), 4);
+}

@@ -1,13 +1,14 @@
 //! People in Odoo see how the daemon is, and decide there what becomes of parked operations.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
+use std::{fs, time::Instant};
 
 use g_assistant::odoo::Call;
 use serde_json::{Value, json};
 
 use crate::{
     daemon::Daemon,
-    graph::{self, Graph, PAGE},
+    graph::{Graph, PAGE},
+    meta,
     odoo::{Database, Person, Server, Template, until},
 };
 
@@ -151,25 +152,15 @@ async fn an_expired_token_is_told_in_the_platforms_words() {
     for id in 1..=3 {
         platform.add(&format!("700{id}"), "found");
     }
-    let section = platform.section("poll_interval = \"2s\"");
-    let mut daemon = Daemon::configure_at(&server.url, &database, "", &section);
-    let put = |name: &str, secret: &str| {
-        let path = daemon.folder.path().join(name);
-        fs::write(&path, secret).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
-    };
-    put("meta-app", graph::APP_SECRET);
-    put("meta-verify", graph::VERIFY_TOKEN);
-    put("meta-token", graph::TOKEN);
-    let token = daemon.folder.path().join("meta-token");
+    let mut daemon = meta::configure(server, &database, &platform, "poll_interval = \"2s\"");
     daemon.start_connected().await;
-    let meta = json!([["source", "=", "meta"]]);
+    let of_meta = json!([["source", "=", "meta"]]);
     let state = |state: &'static str| move |row: &Value| row["state"] == state && row["account"] == PAGE;
-    seen(&admin, "g_assistant.connection.source", meta.clone(), state("ok")).await;
+    seen(&admin, "g_assistant.connection.source", of_meta.clone(), state("ok")).await;
 
     platform.facts().token = "EAAG-new".to_owned();
     let began = Instant::now();
-    let told = seen(&admin, "g_assistant.connection.source", meta.clone(), state("denied")).await;
+    let told = seen(&admin, "g_assistant.connection.source", of_meta.clone(), state("denied")).await;
     println!("an expired token was seen in Odoo after {:.1} s", began.elapsed().as_secs_f64());
     assert!(told["detail"].as_str().expect("its words").contains("the token is not valid"), "{told}");
     assert!(told["hint"].as_str().expect("what to do").contains("token"), "{told}");
@@ -178,8 +169,8 @@ async fn an_expired_token_is_told_in_the_platforms_words() {
     let secrets = "select count(*) from g_assistant_connection_source where row(g_assistant_connection_source.*)::text like '%EAAG%'";
     assert_eq!(database.count(secrets), 0);
 
-    fs::write(token, "EAAG-new").expect("written");
-    seen(&admin, "g_assistant.connection.source", meta, state("ok")).await;
+    daemon.put_secret("meta-token", "EAAG-new");
+    seen(&admin, "g_assistant.connection.source", of_meta, state("ok")).await;
     assert_eq!(database.sql(note), "");
     // Reports come once a minute; a restart does not wait for it.
     daemon.drained().await;

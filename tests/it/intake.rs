@@ -121,6 +121,41 @@ async fn explain_prints_every_step() {
     assert_eq!(database.count("select count(*) from crm_lead"), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_online_tells_what_odoo_would_do_and_nothing_stays() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let mut daemon = daemon(server, &database);
+    daemon.start_connected().await;
+    daemon
+        .send("m1", &json!({"lead": {"external_id": "first", "contact_name": "سارة علي", "phone": "0501234567"}}))
+        .await;
+    daemon.drained().await;
+
+    let file = daemon.config().with_file_name("leads.json");
+    fs::write(&file, leads().to_string()).expect("written");
+    let file = file.to_str().expect("text");
+    let tables = ["crm_lead", "crm_tag", "utm_campaign", "g_assistant_operation", "g_assistant_turn", "mail_message"];
+    let count = || tables.map(|table| database.count(&format!("select count(*) from {table}")));
+    let before = count();
+    let all = daemon.cli_json(&["explain", file, "--online", "--json"]);
+    let [known, spam, listed] = [0, 1, 2].map(|n| &all["leads"][n]["odoo"]);
+    let first = database.count("select id from crm_lead");
+    assert_eq!((&known["decision"]["do"], &known["decision"]["id"]), (&json!("attach"), &json!(first)), "{known}");
+    assert_eq!((&known["result"]["status"], &known["result"]["id"]), (&json!("updated"), &json!(first)), "{known}");
+    assert_eq!(known["lead"]["flags"], json!(["DUPLICATE"]));
+    assert_eq!((&spam["result"]["status"], &spam["decision"]), (&json!("created"), &Value::Null), "{spam}");
+    assert_eq!(listed["lead"]["flags"], json!(["DNC_LIST"]), "{listed}");
+    assert_eq!(count(), before, "{tables:?}");
+
+    let text = daemon.cli(&["explain", file, "--online"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    let attach = format!("decision: attach (lead {first}: same mobile number, same name)");
+    for step in [attach.as_str(), "updated: lead", "nobody known", "salesperson: admin"] {
+        assert!(text.contains(step), "{step} in {text}");
+    }
+}
+
 /// Three salespeople: one with a limit of two, one away today.
 async fn with_salespeople(server: &Server, database: &Database) -> Daemon {
     let admin = database.admin(server).await;

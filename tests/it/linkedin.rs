@@ -1,9 +1,7 @@
 //! LinkedIn's lead forms: a notification holds only URNs, and the lead is in Odoo once whatever happens on the way.
 
-use std::{fs, os::unix::fs::PermissionsExt};
-
 use chrono::{TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     daemon::{Daemon, http_client},
@@ -13,33 +11,13 @@ use crate::{
 
 fn configure(server: &Server, database: &Database, platform: &LinkedIn, more: &str) -> Daemon {
     let daemon = Daemon::configure_at(&server.url, database, "", &platform.section(more));
-    put_secret(&daemon, "li-app", linkedin::CLIENT_SECRET);
-    put_secret(&daemon, "li-token", linkedin::TOKEN);
+    daemon.put_secret("li-app", linkedin::CLIENT_SECRET);
+    daemon.put_secret("li-token", linkedin::TOKEN);
     daemon
 }
 
-fn put_secret(daemon: &Daemon, name: &str, secret: &str) {
-    let path = daemon.folder.path().join(name);
-    fs::write(&path, secret).expect("written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
-}
-
 async fn post(daemon: &Daemon, body: &str) -> u16 {
-    let address = format!("{}/api/webhooks/linkedin", daemon.url);
-    let request = http_client().post(address).header("x-li-signature", signature(body));
-    request.body(body.to_owned()).send().await.map_or(0, |response| response.status().as_u16())
-}
-
-fn leads(database: &Database) -> (i64, i64) {
-    (database.count("select count(*) from crm_lead"), database.count("select count(distinct email_from) from crm_lead"))
-}
-
-async fn platform_state(daemon: &Daemon, state: &str) -> Value {
-    until(&format!("the platform is {state}"), async || {
-        let one = daemon.get("/api/health").await.ok()?.body["platforms"][0].clone();
-        (one["state"] == *state && (state != "ok" || one["reconciled_at"].is_string())).then_some(one)
-    })
-    .await
+    daemon.post_webhook("linkedin", ("x-li-signature", &signature(body)), body).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +27,7 @@ async fn a_notification_ends_in_odoo_once_with_all_that_the_form_says() {
     let platform = LinkedIn::start().await;
     let mut daemon = configure(server, &database, &platform, "");
     daemon.start_connected().await;
-    platform_state(&daemon, "ok").await;
+    daemon.platform("ok").await;
 
     let challenge = async |code: &str| {
         let query = format!("challengeCode={code}&applicationId=12345");
@@ -75,7 +53,7 @@ async fn a_notification_ends_in_odoo_once_with_all_that_the_form_says() {
     let forged = forged.header("x-li-signature", signature(&second)).send().await.expect("an answer");
     assert_eq!(forged.status(), 401);
     daemon.drained().await;
-    assert_eq!(leads(&database), (3, 3));
+    assert_eq!(database.leads(), (3, 3));
     assert_eq!(platform.count("leadFormResponses/a1-4"), 1, "what is announced twice is fetched once");
     assert_eq!(platform.count("leadFormResponses/a3-4"), 3);
     assert_eq!(platform.count(&format!("leadForms/{FORM}")), 1, "the form is fetched once");
@@ -98,7 +76,7 @@ async fn a_notification_ends_in_odoo_once_with_all_that_the_form_says() {
     assert_eq!(post(&daemon, "{\"type\":\"LEAD_ACTION\"}").await, 200);
     let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]).to_string();
     assert!(parked.contains("has deleted lead a1-4") && parked.contains("is missing"), "{parked}");
-    assert_eq!(leads(&database), (3, 3));
+    assert_eq!(database.leads(), (3, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +93,7 @@ async fn trouble_is_waited_out_and_an_outage_is_back_filled() {
     }
     let mut daemon = configure(server, &database, &platform, "poll_interval = \"2s\"\n[flags]\nTEST_LEAD = \"hold\"");
     daemon.start_connected().await;
-    until("they were found", async || (leads(&database) == (5, 5)).then_some(())).await;
+    until("they were found", async || (database.leads() == (5, 5)).then_some(())).await;
     let shown = String::from_utf8(daemon.cli(&["status"]).stdout).expect("UTF-8");
     for part in ["LinkedIn notifies nobody", "the token expires at", "platform 5, Odoo 5  فلل جدة"] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
@@ -137,7 +115,7 @@ async fn trouble_is_waited_out_and_an_outage_is_back_filled() {
     ];
     for (trouble, state) in troubles {
         platform.trouble(trouble.clone());
-        platform_state(&daemon, state).await;
+        daemon.platform(state).await;
         // One is announced, one is not.
         let (told, untold) = (format!("t-{expected}"), format!("u-{expected}"));
         platform.add(&told, &told);
@@ -147,20 +125,20 @@ async fn trouble_is_waited_out_and_an_outage_is_back_filled() {
         assert!(jobs.as_array().expect("a list").iter().all(|job| job["attempts"] == 0), "{trouble:?}: {jobs}");
         platform.trouble(None);
         expected += 2;
-        until("both are there", async || (leads(&database) == (expected, expected)).then_some(())).await;
+        until("both are there", async || (database.leads() == (expected, expected)).then_some(())).await;
     }
 
     // An expired token is told with what to do, and a new one used as soon as it is there.
     platform.facts().token = "AQX-second".to_owned();
-    let told = platform_state(&daemon, "denied").await;
+    let told = daemon.platform("denied").await;
     assert_eq!((&told["account"], &told["detail"]), (&json!(OWNER), &json!("refuses: the token is expired")), "{told}");
     assert!(told["hint"].as_str().expect("what to do").contains("`token` of this source"), "{told}");
     platform.add("last-1", "last");
-    put_secret(&daemon, "li-token", "AQX-second");
-    until("it goes on", async || (leads(&database) == (expected + 1, expected + 1)).then_some(())).await;
-    platform_state(&daemon, "ok").await;
+    daemon.put_secret("li-token", "AQX-second");
+    until("it goes on", async || (database.leads() == (expected + 1, expected + 1)).then_some(())).await;
+    daemon.platform("ok").await;
     daemon.drained().await;
-    assert_eq!(leads(&database), (expected + 1, expected + 1));
+    assert_eq!(database.leads(), (expected + 1, expected + 1));
     assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
 
     // What is still missing after all has been compared is told with the reason.

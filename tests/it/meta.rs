@@ -1,13 +1,9 @@
 //! Lead Ads of Meta: a webhook holds only an id, and the lead is in Odoo once whatever happens on the way.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     daemon::Daemon,
@@ -16,40 +12,19 @@ use crate::{
 };
 
 /// The daemon with a source that asks this platform.
-fn configure(server: &Server, database: &Database, platform: &Graph, more: &str) -> Daemon {
+pub fn configure(server: &Server, database: &Database, platform: &Graph, more: &str) -> Daemon {
     let daemon = Daemon::configure_at(&server.url, database, "", &platform.section(more));
     for (name, secret) in
         [("meta-app", graph::APP_SECRET), ("meta-verify", graph::VERIFY_TOKEN), ("meta-token", graph::TOKEN)]
     {
-        put_secret(&daemon, name, secret);
+        daemon.put_secret(name, secret);
     }
     daemon
 }
 
-fn put_secret(daemon: &Daemon, name: &str, secret: &str) {
-    let path = daemon.folder.path().join(name);
-    fs::write(&path, secret).expect("written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
-}
-
 /// Meta posts; it takes anything but 200 for a failure.
 async fn post(daemon: &Daemon, body: &str) -> u16 {
-    let address = format!("{}/api/webhooks/meta", daemon.url);
-    let request = crate::daemon::http_client().post(address).header("x-hub-signature-256", signature(body));
-    request.body(body.to_owned()).send().await.map_or(0, |response| response.status().as_u16())
-}
-
-fn leads(database: &Database) -> (i64, i64) {
-    (database.count("select count(*) from crm_lead"), database.count("select count(distinct email_from) from crm_lead"))
-}
-
-async fn platform_state(daemon: &Daemon, state: &str) -> Value {
-    until(&format!("the platform is {state}"), async || {
-        let health = daemon.get("/api/health").await.ok()?.body;
-        let one = health["platforms"][0].clone();
-        (one["state"] == *state).then_some(one)
-    })
-    .await
+    daemon.post_webhook("meta", ("x-hub-signature-256", &signature(body)), body).await
 }
 
 fn status(daemon: &Daemon) -> String {
@@ -85,7 +60,7 @@ async fn a_webhook_ends_in_odoo_once_with_all_that_the_form_says() {
     assert_eq!(post(&daemon, &batch).await, 200);
     assert_eq!(post(&daemon, &webhook(&["1003", "1002", "1001"])).await, 200);
     daemon.drained().await;
-    assert_eq!(leads(&database), (3, 3));
+    assert_eq!(database.leads(), (3, 3));
     assert_eq!(platform.count("/1001"), 1, "what is announced twice is fetched once");
     assert_eq!(platform.count("/1003"), 3);
     assert!(platform.count(FORM) <= 1, "the form is fetched once");
@@ -123,7 +98,7 @@ async fn trouble_with_the_platform_is_waited_out() {
     let platform = Graph::start().await;
     let mut daemon = configure(server, &database, &platform, "");
     daemon.start_connected().await;
-    platform_state(&daemon, "ok").await;
+    daemon.platform("ok").await;
     let mut next = 2_000;
     for (trouble, state) in
         [(Trouble::Down, "unreachable"), (Trouble::Cut, "unreachable"), (Trouble::Error(200, 0), "denied")]
@@ -133,7 +108,7 @@ async fn trouble_with_the_platform_is_waited_out() {
         ids.iter().for_each(|id| platform.add(id, id));
         platform.trouble(trouble.clone());
         assert_eq!(post(&daemon, &webhook(&ids.iter().map(String::as_str).collect::<Vec<_>>())).await, 200);
-        let told = platform_state(&daemon, state).await;
+        let told = daemon.platform(state).await;
         let jobs = daemon.cli_json(&["outbox", "list", "--kind", "fetch", "--state", "ready", "--json"]);
         let jobs = jobs.as_array().expect("a list");
         assert!(jobs.iter().all(|job| job["attempts"] == 0), "{trouble:?}: it is nobody's fault: {jobs:?}");
@@ -146,9 +121,9 @@ async fn trouble_with_the_platform_is_waited_out() {
         let metrics = daemon.metrics().await;
         assert!(metrics.contains(&format!("g_assistant_platform_up{{source=\"meta\",account=\"{PAGE}\"}} 0")));
         platform.trouble(None);
-        platform_state(&daemon, "ok").await;
+        daemon.platform("ok").await;
         daemon.drained().await;
-        assert_eq!(leads(&database), (next - 2_000, next - 2_000), "{trouble:?}");
+        assert_eq!(database.leads(), (next - 2_000, next - 2_000), "{trouble:?}");
     }
     assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
 }
@@ -160,16 +135,16 @@ async fn a_new_token_is_used_as_soon_as_it_is_there() {
     let platform = Graph::start().await;
     let mut daemon = configure(server, &database, &platform, "");
     daemon.start_connected().await;
-    platform_state(&daemon, "ok").await;
+    daemon.platform("ok").await;
     platform.add("3001", "waits");
     platform.facts().token = "EAAG-new".to_owned();
     assert_eq!(post(&daemon, &webhook(&["3001"])).await, 200);
-    platform_state(&daemon, "denied").await;
-    assert_eq!(leads(&database).0, 0);
-    put_secret(&daemon, "meta-token", "EAAG-new");
+    daemon.platform("denied").await;
+    assert_eq!(database.leads().0, 0);
+    daemon.put_secret("meta-token", "EAAG-new");
     daemon.drained().await;
-    platform_state(&daemon, "ok").await;
-    assert_eq!(leads(&database), (1, 1));
+    daemon.platform("ok").await;
+    assert_eq!(database.leads(), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,7 +154,7 @@ async fn a_budget_that_ends_is_spread_and_a_used_one_is_left_alone() {
     let platform = Graph::start().await;
     let mut daemon = configure(server, &database, &platform, "");
     daemon.start_connected().await;
-    platform_state(&daemon, "ok").await;
+    daemon.platform("ok").await;
     for id in ["4001", "4002", "4003"] {
         platform.add(id, id);
     }
@@ -193,23 +168,23 @@ async fn a_budget_that_ends_is_spread_and_a_used_one_is_left_alone() {
         platform.facts().asked.iter().filter(|(_, path)| path.contains("/400")).map(|(at, _)| *at).collect::<Vec<_>>();
     assert_eq!(asked.len(), 3);
     assert!(asked.windows(2).all(|pair| pair[1] - pair[0] > Duration::from_secs(3)), "{asked:?}");
-    assert_eq!(leads(&database), (3, 3));
+    assert_eq!(database.leads(), (3, 3));
 
     // All of it is used: not asked again, until the next start finds the lead by looking through the form.
     platform.facts().usage = 3;
     platform.add("4004", "limited");
     platform.trouble(Trouble::Error(80_005, 2_446_079));
     assert_eq!(post(&daemon, &webhook(&["4004"])).await, 200);
-    platform_state(&daemon, "limited").await;
+    daemon.platform("limited").await;
     let asked = platform.facts().asked.len();
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(platform.facts().asked.len(), asked);
     daemon.kill();
     platform.trouble(None);
     daemon.start_connected().await;
-    until("it was found", async || (leads(&database) == (4, 4)).then_some(())).await;
+    until("it was found", async || (database.leads() == (4, 4)).then_some(())).await;
     daemon.drained().await;
-    assert_eq!(leads(&database), (4, 4));
+    assert_eq!(database.leads(), (4, 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,7 +202,7 @@ async fn what_no_webhook_told_of_is_found_and_counted() {
     platform.facts().expires_at = (Utc::now() + TimeDelta::days(3)).timestamp();
     let mut daemon = configure(server, &database, &platform, "poll_interval = \"2s\"");
     daemon.start_connected().await;
-    until("they were found", async || (leads(&database) == (7, 7)).then_some(())).await;
+    until("they were found", async || (database.leads() == (7, 7)).then_some(())).await;
     daemon.drained().await;
     let shown = status(&daemon);
     for part in ["فلل الرياض", "platform 6, Odoo 6", "platform 1, Odoo 1", "subscribed_apps", "the token expires at"]
@@ -237,9 +212,9 @@ async fn what_no_webhook_told_of_is_found_and_counted() {
     // A webhook that comes late changes nothing, and a lead after it is found without one.
     assert_eq!(post(&daemon, &webhook(&["5001", "5002"])).await, 200);
     platform.add("5009", "unannounced");
-    until("it was found", async || (leads(&database) == (8, 8)).then_some(())).await;
+    until("it was found", async || (database.leads() == (8, 8)).then_some(())).await;
     daemon.drained().await;
-    assert_eq!(leads(&database), (8, 8));
+    assert_eq!(database.leads(), (8, 8));
 
     platform.facts().subscribed = true;
     let checked = daemon.cli(&["check", "--online"]);
@@ -269,6 +244,6 @@ async fn the_daemon_is_killed_between_fetch_and_push() {
     }
     daemon.drained().await;
     println!("60 leads and 4 kills took {} s", began.elapsed().as_secs());
-    assert_eq!(leads(&database), (60, 60));
+    assert_eq!(database.leads(), (60, 60));
     assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
 }

@@ -18,7 +18,7 @@ async fn leads_go_in_once_and_updates_keep_what_people_changed() {
         let leads: Vec<_> = (0..50)
             .map(|n| {
                 json!({"external_id": format!("l{n}"), "contact_name": format!("عميل {n}"), "source": "Facebook",
-                            "phone": "+966501234567", "message": "line one\nline two & <more>"})
+                            "phone": format!("+9665012345{n:02}"), "message": "line one\nline two & <more>"})
             })
             .collect();
         for message in ["m1", "m1", "m2"] {

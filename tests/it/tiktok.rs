@@ -1,7 +1,5 @@
 //! TikTok's leads of which only ids come: fetched once, whatever happens on the way.
 
-use std::{fs, os::unix::fs::PermissionsExt};
-
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,12 +9,6 @@ use crate::{
 };
 
 const KEY: &str = "0b7f5d0c9a3e41c2b8d6";
-
-fn put_secret(daemon: &Daemon, name: &str, secret: &str) {
-    let path = daemon.folder.path().join(name);
-    fs::write(&path, secret).expect("written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
-}
 
 async fn post(daemon: &Daemon, body: &Value) -> u16 {
     let request = http_client().post(format!("{}/api/webhooks/tiktok/{KEY}", daemon.url)).body(body.to_string());
@@ -36,12 +28,12 @@ async fn what_has_only_ids_is_fetched_once() {
     let platform = TikTok::start().await;
     let section = format!(
         "[sources.tiktok]\nkind = \"tiktok\"\nurl_key = {{ file = \"tt-url\" }}\ntoken = {{ file = \"tt-token\" }}\n\
-         api = \"{}\"\n",
+         api = \"{}/open_api/v1.3\"\n",
         platform.url
     );
     let mut daemon = Daemon::configure_at(&server.url, &database, "", &section);
-    put_secret(&daemon, "tt-url", KEY);
-    put_secret(&daemon, "tt-token", TOKEN);
+    daemon.put_secret("tt-url", KEY);
+    daemon.put_secret("tt-token", TOKEN);
     daemon.start_connected().await;
     let leads = || database.count("select count(*) from crm_lead");
     for (id, name) in
@@ -77,7 +69,7 @@ async fn what_has_only_ids_is_fetched_once() {
     })
     .await;
     assert!(told["detail"].to_string().contains("40105") && told["hint"].to_string().contains("token"), "{told}");
-    put_secret(&daemon, "tt-token", "tt-second");
+    daemon.put_secret("tt-token", "tt-second");
     until("it goes on", async || (leads() == 4).then_some(())).await;
 
     // What TikTok does not know is parked with its words.

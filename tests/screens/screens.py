@@ -2,8 +2,9 @@
 
     tests/odoo/odoo-env python tests/screens/screens.py [FOLDER [SCREEN…]]
 
-makes a database of its own, lets a daemon's user report a believable state, and takes each screen in English and
-Arabic, wide and phone-sized, with Chromium. For Arabic from right to left Odoo needs `rtlcss` (npm) on the path.
+makes a database of its own, lets a daemon's user report a believable state, gives it a customer with a history
+(customer.py), and takes each screen in English and Arabic, wide and phone-sized, with Chromium. For Arabic from right
+to left Odoo needs `rtlcss` (npm) on the path.
 """
 
 import base64
@@ -20,6 +21,7 @@ import xmlrpc.client
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import leads
 import websocket
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +30,7 @@ ENV = ROOT / "tests/odoo/odoo-env"
 DATABASE = "screens"
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
 # Screens that are longer than a page.
-HEIGHTS = {"dashboard": {"wide": 2560, "phone": 3600}}
+HEIGHTS = {"dashboard": {"wide": 1720, "phone": 1720}}
 LANGUAGES = {"en": "en_US", "ar": "ar_001"}
 
 
@@ -168,9 +170,9 @@ class Browser:
         self.send("Page.navigate", url=url)
         until(lambda: self.run(f"!!document.querySelector({json.dumps(seen)})"), f"{seen} on {url}")
 
-    def shoot(self, path):
+    def shoot(self, path, toasts=False):
         # Toasts are of this moment; and images and fonts come late.
-        self.run("document.querySelectorAll('.o_notification_manager').forEach((one) => one.remove())")
+        toasts or self.run("document.querySelectorAll('.o_notification_manager').forEach((one) => one.remove())")
         time.sleep(1)
         image = self.send("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(image))
@@ -204,6 +206,14 @@ def main():
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    shell = subprocess.run(
+        [ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"],
+        input=f"exec(open({str(ROOT / 'tests/screens/customer.py')!r}).read())\n",
+        text=True,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    customer = next(line for line in shell.stdout.splitlines() if "CUSTOMER=" in line).split("CUSTOMER=")[1]
     server, _ = odoo_env("serve", "--name", DATABASE, "--db", DATABASE, "--restart")
     url = server["URL"]
 
@@ -222,10 +232,31 @@ def main():
         call("daemon", "g_assistant.bridge", "report", json.dumps(state))
         call("daemon", "g_assistant.bridge", "operations", state["daemon"], json.dumps([parked_job()]))
 
+    def apply(*operations):
+        results = json.loads(call("daemon", "g_assistant.bridge", "apply", json.dumps(operations)))
+        wrong = [one for one in results if one["status"] not in ("created", "updated")]
+        return [one["id"] for one in results] if not wrong else sys.exit(f"not applied: {wrong}")
+
+    [boss] = call("boss", "res.users", "search", [["login", "=", "boss"]])
+    flags = {one["code"]: one["id"] for one in call("boss", "g_assistant.flag", "search_read", [], ["code"])}
+    [villa, flat, _spam, _office, jeddah] = apply(*leads.operations(boss, flags))
+    call("boss", "crm.lead", "message_post", [flat])
+    # Of one person, so not in one call: the second is compared with what the first one made.
+    _attached, [asked] = (apply(one) for one in leads.again(villa, boss))
+    for one, minutes in ((villa, 3), (jeddah, 47), (asked, 190)):
+        moved = f"UPDATE crm_lead SET create_date = create_date - {minutes} * interval '1 minute' WHERE id = {one}"
+        odoo_env("psql", DATABASE, "-qc", moved)
+
     action = "g_assistant_connector.g_assistant"
     screens = {
         "connection": (f"{url}/odoo/action-{action}_connection_action/{connection}", ".o_form_view .o_data_row"),
         "parked": (f"{url}/odoo/action-{action}_parked_action/1", ".o_form_view .o_field_widget[name=error]"),
+        "lead": (f"{url}/odoo/crm/{villa}", ".o_form_view .o_g_assistant_score"),
+        "lead-asked": (f"{url}/odoo/crm/{asked}", ".o_form_view .alert"),
+        "pipeline": (f"{url}/odoo/crm", ".o_kanban_record .o_g_assistant_score"),
+        "leads": (f"{url}/odoo/action-crm.crm_lead_all_leads", ".o_data_row .o_g_assistant_score, .o_kanban_record .o_g_assistant_score"),
+        "customer": (f"{url}/odoo/{customer}/action-{action}_person_action", ".o_g_assistant_entry"),
+        "conversation": (f"{url}/odoo/{customer}/action-{action}_thread_action", ".o_g_assistant_entry"),
         "history": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
         "restore": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
         "dashboard": (f"{url}/odoo/action-{action}_dashboard_action", "[data-block=week] td"),
@@ -234,7 +265,6 @@ def main():
     }
     wanted = sys.argv[2:] or list(screens)
     folder.mkdir(parents=True, exist_ok=True)
-    [boss] = call("boss", "res.users", "search", [["login", "=", "boss"]])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
         try:
@@ -255,6 +285,16 @@ def main():
             trouble()
             until(lambda: browser.run(mark), "the mark appears on a page that is open")
             print(f"the mark appeared after {time.monotonic() - began:.1f} s")
+            began = time.monotonic()
+            apply(leads.hot(boss))
+            applied = time.monotonic() - began
+            notice = "[...document.querySelectorAll('.o_g_assistant_hot_lead')].find((one) => one.textContent.includes('Al Malqa'))"
+            until(lambda: browser.run(f"!!{notice}"), "the notice of a hot lead appears")
+            print(f"a hot lead: applied in {applied:.2f} s, on the screen {time.monotonic() - began:.2f} s after it was sent")
+            browser.shoot(folder / "hot-lead-en-wide.png", toasts=True)
+            browser.run(f"{notice}.querySelector('.o_notification_buttons button').click()")
+            title = "document.querySelector('.o_form_view [name=name] textarea')?.value"
+            until(lambda: "Al Malqa" in (browser.run(title) or ""), "the notice opens its lead")
             for short, language in LANGUAGES.items():
                 call("boss", "res.users", "write", [boss], {"lang": language})
                 # The first page in a language builds its style sheets while it is shown.
@@ -275,6 +315,12 @@ def main():
                             time.sleep(1)
                             browser.run("document.querySelector('#g_assistant_health, [name=g_assistant_alert_screen]').scrollIntoView({block: 'center'})")
                         browser.shoot(folder / f"{name}-{short}-{size}.png")
+                        if name == "lead":
+                            browser.run("document.querySelector('[name=g_assistant].nav-link').click()")
+                            browser.run("document.querySelector('[name=g_assistant].nav-link').scrollIntoView()")
+                            browser.shoot(folder / f"lead-origin-{short}-{size}.png")
+                            browser.run("document.querySelector('[name=g_assistant_duplicate_ids]').scrollIntoView({block: 'center'})")
+                            browser.shoot(folder / f"lead-known-{short}-{size}.png")
         finally:
             browser.process.terminate()
             browser.process.wait()

@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
@@ -61,11 +61,7 @@ impl Daemon {
     fn write(odoo: &str, key: &str, server: &str, sections: &str) -> Daemon {
         let folder = tempfile::Builder::new().prefix("g-assistant-it-").tempdir().expect("a folder");
         let port = free_port();
-        let secret = |name: &str, value: &str| {
-            let path = folder.path().join(name);
-            fs::write(&path, value).expect("written");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
-        };
+        let secret = |name, value| put_secret(folder.path(), name, value);
         secret("odoo.key", key);
         secret("website.secret", WEBSITE_SECRET);
         secret("odoo.secret", WEBSITE_SECRET);
@@ -108,6 +104,11 @@ secret = {{ file = "odoo.secret" }}
             process: None,
             http: http_client(),
         }
+    }
+
+    /// Writes a file beside its configuration that only its owner may read.
+    pub fn put_secret(&self, name: &str, secret: &str) {
+        put_secret(self.folder.path(), name, secret);
     }
 
     /// Replaces a part of its configuration, which must be there.
@@ -205,11 +206,15 @@ secret = {{ file = "odoo.secret" }}
         self.process.as_ref().expect("a running daemon").id()
     }
 
-    /// The most memory that it has had, in MiB.
+    /// The most memory that it has had for itself, in MiB: without the pages of the program's file, of which a debug build
+    /// has three times as many, and which the system drops when it wants them.
     pub fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running daemon");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
-        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+        let kib = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of its own");
+            value.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+        };
+        (kib("VmHWM:") - kib("RssFile:")) / 1024
     }
 
     /// SIGTERM; returns the exit code.
@@ -253,6 +258,21 @@ secret = {{ file = "odoo.secret" }}
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(TOKEN).body(body.to_string());
         answer(request.header("content-type", "application/json").send().await.expect("sent")).await.expect("read")
+    }
+
+    /// What a platform posts, with the header that proves it; the status, or 0 when the daemon is down.
+    pub async fn post_webhook(&self, path: &str, (header, proof): (&str, &str), body: &str) -> u16 {
+        let request = self.http.post(format!("{}/api/webhooks/{path}", self.url)).header(header, proof);
+        request.body(body.to_owned()).send().await.map_or(0, |response| response.status().as_u16())
+    }
+
+    /// Waits until the first platform is in this state, compared if it is well.
+    pub async fn platform(&self, state: &str) -> Value {
+        until(&format!("the platform is {state}"), async || {
+            let one = self.get("/api/health").await.ok()?.body["platforms"][0].clone();
+            (one["state"] == *state && (state != "ok" || one["reconciled_at"].is_string())).then_some(one)
+        })
+        .await
     }
 
     /// A signed delivery of the website.
@@ -330,6 +350,13 @@ async fn answer(response: reqwest::Response) -> reqwest::Result<Answer> {
     let retry_after = header.and_then(|seconds| seconds.parse().ok());
     let body = response.bytes().await?;
     Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default(), retry_after })
+}
+
+/// Writes a file that only its owner may read.
+fn put_secret(folder: &Path, name: &str, secret: &str) {
+    let path = folder.join(name);
+    fs::write(&path, secret).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("only ours");
 }
 
 fn free_port() -> u16 {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -17,8 +16,9 @@ use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::task::AbortHandle;
 use url::form_urlencoded;
+
+use super::platform::{Platform, Shared};
 
 pub const APP_ID: &str = "1234567890";
 pub const APP_SECRET: &str = "test_app_secret";
@@ -59,22 +59,12 @@ pub struct Facts {
     pub asked: Vec<(Instant, String)>,
 }
 
-/// A running platform; it stops when it is dropped.
-pub struct Graph {
-    pub url: String,
-    facts: Arc<Mutex<Facts>>,
-    task: AbortHandle,
-}
-
-impl Drop for Graph {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+/// The running platform.
+pub type Graph = Platform<Facts>;
 
 impl Graph {
     pub async fn start() -> Graph {
-        let facts = Arc::new(Mutex::new(Facts {
+        let facts = Facts {
             leads: BTreeMap::new(),
             form: form(),
             trouble: None,
@@ -85,16 +75,8 @@ impl Graph {
             token: TOKEN.to_owned(),
             page_size: 3,
             asked: Vec::new(),
-        }));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = Router::new().fallback(serve).with_state(Arc::clone(&facts));
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") }).abort_handle();
-        Graph { url, facts, task }
-    }
-
-    pub fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.facts.lock().expect("not poisoned")
+        };
+        Platform::serve(facts, Router::new().fallback(serve)).await
     }
 
     /// Somebody fills in the form.
@@ -169,7 +151,7 @@ fn form() -> Value {
     ]})
 }
 
-async fn serve(State(facts): State<Arc<Mutex<Facts>>>, request: Request) -> Response {
+async fn serve(State(facts): State<Shared<Facts>>, request: Request) -> Response {
     let query: HashMap<String, String> =
         form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
     let path = request.uri().path().to_owned();

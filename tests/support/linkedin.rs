@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
     time::Instant,
 };
 
@@ -16,10 +15,12 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio::task::AbortHandle;
 use url::form_urlencoded;
 
-use super::graph::hex;
+use super::{
+    graph::hex,
+    platform::{Platform, Shared},
+};
 
 pub const CLIENT_ID: &str = "77abcdefghijkl";
 pub const CLIENT_SECRET: &str = "li_client_secret";
@@ -53,22 +54,12 @@ pub struct Facts {
     pub asked: Vec<(Instant, String)>,
 }
 
-/// A running platform; it stops when it is dropped.
-pub struct LinkedIn {
-    pub url: String,
-    facts: Arc<Mutex<Facts>>,
-    task: AbortHandle,
-}
-
-impl Drop for LinkedIn {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+/// The running platform.
+pub type LinkedIn = Platform<Facts>;
 
 impl LinkedIn {
     pub async fn start() -> LinkedIn {
-        let facts = Arc::new(Mutex::new(Facts {
+        let facts = Facts {
             leads: BTreeMap::new(),
             trouble: None,
             not_yet: HashMap::new(),
@@ -77,16 +68,8 @@ impl LinkedIn {
             token: TOKEN.to_owned(),
             page_size: 3,
             asked: Vec::new(),
-        }));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = Router::new().fallback(serve).with_state(Arc::clone(&facts));
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") }).abort_handle();
-        LinkedIn { url, facts, task }
-    }
-
-    pub fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.facts.lock().expect("not poisoned")
+        };
+        Platform::serve(facts, Router::new().fallback(serve)).await
     }
 
     /// Somebody fills in the form.
@@ -164,7 +147,7 @@ fn form() -> Value {
     ]}})
 }
 
-async fn serve(State(facts): State<Arc<Mutex<Facts>>>, request: Request) -> Response {
+async fn serve(State(facts): State<Shared<Facts>>, request: Request) -> Response {
     let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
     let headers = request.headers().clone();
     let form = to_bytes(request.into_body(), 10_000).await.expect("a body");

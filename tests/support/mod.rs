@@ -7,5 +7,6 @@ pub mod daemon;
 pub mod graph;
 pub mod linkedin;
 pub mod odoo;
+pub mod platform;
 pub mod proxy;
 pub mod tiktok;

@@ -269,6 +269,11 @@ impl Database {
     pub fn count(&self, query: &str) -> i64 {
         self.sql(query).parse().expect("a number")
     }
+
+    /// How many leads there are, and of how many addresses.
+    pub fn leads(&self) -> (i64, i64) {
+        (self.count("select count(*) from crm_lead"), self.count("select count(distinct email_from) from crm_lead"))
+    }
 }
 
 impl Drop for Database {

@@ -1,9 +1,6 @@
 //! TikTok API for Business as documented: one lead by its id, with errors in answers of HTTP 200.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::collections::{BTreeMap, HashMap};
 
 use axum::{
     Json, Router,
@@ -12,7 +9,8 @@ use axum::{
     routing::get,
 };
 use serde_json::{Value, json};
-use tokio::task::AbortHandle;
+
+use super::platform::{Platform, Shared};
 
 pub const TOKEN: &str = "tt-first";
 pub const ADVERTISER: &str = "7310000000000000000";
@@ -28,37 +26,18 @@ pub struct Facts {
     pub asked: Vec<String>,
 }
 
-/// A running platform; it stops when it is dropped.
-pub struct TikTok {
-    pub url: String,
-    facts: Arc<Mutex<Facts>>,
-    task: AbortHandle,
-}
-
-impl Drop for TikTok {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+/// The running platform.
+pub type TikTok = Platform<Facts>;
 
 impl TikTok {
     pub async fn start() -> TikTok {
         let facts = Facts { leads: BTreeMap::new(), token: TOKEN.to_owned(), trouble: None, asked: Vec::new() };
-        let facts = Arc::new(Mutex::new(facts));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/open_api/v1.3", listener.local_addr().expect("an address"));
-        let router = Router::new().route("/open_api/v1.3/lead/get/", get(lead)).with_state(Arc::clone(&facts));
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") }).abort_handle();
-        TikTok { url, facts, task }
-    }
-
-    pub fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.facts.lock().expect("not poisoned")
+        Platform::serve(facts, Router::new().route("/open_api/v1.3/lead/get/", get(lead))).await
     }
 }
 
 async fn lead(
-    State(facts): State<Arc<Mutex<Facts>>>,
+    State(facts): State<Shared<Facts>>,
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Json<Value> {

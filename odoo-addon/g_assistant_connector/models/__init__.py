@@ -18,6 +18,12 @@ from . import g_assistant_parked
 from . import ir_http
 from . import res_groups
 from . import crm_lead
+from . import g_assistant_duplicate
+from . import crm_lead_notice
+from . import crm_lead_origin
+from . import crm_lead_person
+from . import g_assistant_score
+from . import g_assistant_person
 from . import crm_lead_moment
 from . import g_assistant_spend
 from . import g_assistant_dashboard

@@ -53,11 +53,39 @@ class Bridge(models.AbstractModel):
         wrong = self._wrong_database(database)
         if wrong:
             return wrong
+        return json.dumps(self.env["g_assistant.applier"]._apply(self._operations(ops)))
+
+    @api.model
+    def rehearse(self, ops, database=None):
+        self._check_daemon()
+        wrong = self._wrong_database(database)
+        if wrong:
+            return wrong
+        results = self.env["g_assistant.applier"]._apply(self._operations(ops))
+        leads = self.env[kinds.LEAD].browse(
+            result["id"] for result in results if result["model"] == kinds.LEAD and result["id"]
+        )
+        told = {
+            lead.id: {
+                "name": lead.name,
+                "salesperson": lead.user_id.login or None,
+                "team": lead.team_id.name or None,
+                "owner_reason": lead.g_assistant_owner_reason or None,
+                "flags": lead.g_assistant_flag_ids.mapped("code"),
+            }
+            for lead in leads
+        }
+        answer = [{**result, "lead": told.get(result["id"])} for result in results]
+        # Not a savepoint: what is to happen after the commit would outlive it.
+        self.env.cr.rollback()
+        return json.dumps(answer)
+
+    @api.model
+    def _operations(self, ops):
         try:
-            operations = json.loads(ops)
+            return json.loads(ops)
         except ValueError as error:
             raise UserError(_("The operations are not JSON: %s", error)) from error
-        return json.dumps(self.env["g_assistant.applier"]._apply(operations))
 
     @api.model
     def pull(self, model, after_id=0, limit=2000, only=None):

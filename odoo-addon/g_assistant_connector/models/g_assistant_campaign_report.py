@@ -41,7 +41,9 @@ class CampaignReport(models.Model):
         "utm.campaign": ["name"],
     }
 
-    date = fields.Datetime(readonly=True, help="When the lead was created, or the day of the spend.")
+    date = fields.Datetime(
+        readonly=True, help="When the lead was created, or the day of the spend."
+    )
     platform = fields.Char(readonly=True)
     campaign = fields.Char(string="Ad Campaign ID", readonly=True)
     campaign_name = fields.Char(string="Campaign", readonly=True)
@@ -66,7 +68,9 @@ class CampaignReport(models.Model):
         # Amounts are converted as in the dashboard.
         own = self.env.company
         factor = self.env["g_assistant.dashboard"]._rates()
-        case = " ".join(f"WHEN {int(company)} THEN {float(rate)!r}" for company, rate in factor.items())
+        case = " ".join(
+            f"WHEN {int(company)} THEN {float(rate)!r}" for company, rate in factor.items()
+        )
 
         def converted(amount, company):
             return f"{amount} * CASE {company} {case} ELSE 1 END" if case else amount
@@ -82,11 +86,12 @@ class CampaignReport(models.Model):
                    l.source_id, l.team_id, l.user_id, l.company_id,
                    {own.currency_id.id} AS currency_id,
                    1 AS leads,
-                   (l.type = 'opportunity' AND l.stage_id IS NOT NULL AND l.stage_id <> first.id)::int
+                   COALESCE(l.type = 'opportunity' AND l.stage_id <> first.id, FALSE)::int
                        AS qualified,
                    COALESCE({won}, FALSE)::int AS won,
                    (NOT l.active AND COALESCE(l.probability, 0) = 0)::int AS lost,
-                   CASE WHEN {won} THEN {converted("l.expected_revenue", "l.company_id")} END AS revenue,
+                   CASE WHEN {won} THEN {converted("l.expected_revenue", "l.company_id")} END
+                       AS revenue,
                    0.0 AS spend, 0 AS impressions, 0 AS clicks
               FROM crm_lead l
               LEFT JOIN crm_stage stage ON stage.id = l.stage_id
@@ -94,7 +99,8 @@ class CampaignReport(models.Model):
               LEFT JOIN (SELECT platform, campaign, MAX(campaign_name) AS name
                            FROM g_assistant_spend WHERE campaign IS NOT NULL
                           GROUP BY platform, campaign) names
-                ON names.platform = l.g_assistant_platform AND names.campaign = l.g_assistant_campaign
+                ON names.platform = l.g_assistant_platform
+               AND names.campaign = l.g_assistant_campaign
              CROSS JOIN (SELECT id FROM crm_stage ORDER BY sequence, id LIMIT 1) first
              UNION ALL
             SELECT s.id::bigint * 2 + 1, s.day + interval '12 hours', s.platform, s.campaign,

@@ -21,6 +21,17 @@ CHANNELS = [
     ("instagram", "Instagram"),
     ("telegram", "Telegram"),
 ]
+# Font Awesome's, which Odoo's web client has anyway.
+ICONS = {
+    "whatsapp": "fa-whatsapp",
+    "messenger": "fa-facebook",
+    "instagram": "fa-instagram",
+    "telegram": "fa-telegram",
+    "email": "fa-envelope-o",
+    "sms": "fa-mobile",
+    "call": "fa-phone",
+    "note": "fa-sticky-note-o",
+}
 TEXTS = ("source", "channel", "account", "id", "kind", "sent_at")
 OPTIONAL = ("text", "name", "username", "phone", "reply_to")
 
@@ -232,8 +243,15 @@ class Conversation(models.Model):
 
     @api.model
     def _body(self, message, channel):
-        """The channel, what kind of message it is unless that is plain, and its text."""
-        marks = [dict(self._fields["channel"]._description_selection(self.env))[channel]]
+        """The channel's mark, what kind of message it is unless that is plain, and its text.
+
+        The mark is in the text, so that it is wherever Odoo shows a message, on each series,
+        and is found by searching."""
+        name = dict(self._fields["channel"]._description_selection(self.env))[channel]
+        marks = [
+            Markup('<span class="o_g_assistant_channel"><i class="fa %s"></i> %s</span>')
+            % (ICONS[channel], name)
+        ]
         if not message:
             marks.append(_("deleted by its sender"))
         elif message["kind"] != "text":
@@ -241,7 +259,7 @@ class Conversation(models.Model):
         text = Markup("<br>").join(
             escape(line) for line in (message.get("text") or "").splitlines()
         )
-        body = Markup("<p><strong>%s</strong></p>") % " · ".join(marks)
+        body = Markup("<p><strong>%s</strong></p>") % Markup(" · ").join(marks)
         return body + (Markup("<p>%s</p>") % text if text else Markup())
 
     @api.model

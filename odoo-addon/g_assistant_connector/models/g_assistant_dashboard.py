@@ -1,4 +1,5 @@
-from datetime import datetime, time, timedelta
+from collections import defaultdict
+from datetime import date, datetime, time, timedelta
 
 import pytz
 
@@ -7,8 +8,33 @@ from odoo.tools import SQL, date_utils
 
 # The longest list of a block; what is beyond is one row.
 MOST_ROWS = 50
+EARLIEST = date(2000, 1, 1)
 OPEN = [("type", "=", "opportunity"), ("active", "=", True), ("probability", "<", 100)]
 LOST = [("active", "=", False), ("probability", "=", 0)]
+
+
+class Figure:
+    """A number of records, or the sum (`money`) or the median (`minutes`) of a field of them."""
+
+    def __init__(self, name, domain, kind, field, apart, hidden):
+        self.name = name
+        self.domain = domain
+        self.kind = kind
+        self.field = field
+        self.apart = apart
+        self.hidden = hidden
+
+    @property
+    def nothing(self):
+        return None if self.kind == "minutes" else 0
+
+    def value(self, factor):
+        column = SQL.identifier("crm_lead", self.field or "id")
+        if self.kind == "money":
+            return SQL("SUM(%s * %s)", column, factor)
+        if self.kind == "minutes":
+            return SQL("percentile_cont(0.5) WITHIN GROUP (ORDER BY %s::float8)", column)
+        return SQL("COUNT(*)")
 
 
 class Figures:
@@ -21,45 +47,72 @@ class Figures:
         self.dashboard = dashboard
         self.base = base
         self.columns = []
-        self._selected = []
-        self._domains = []
+        self._figures = []
 
-    def add(self, name, label, domain, kind="count", field=None, note=None):
-        """A number of records; with a ``field`` its sum (`money`), or its median (`minutes`)."""
-        condition = self.dashboard._condition(domain)
-        if kind == "money":
-            amount = SQL("%s * %s", SQL.identifier("crm_lead", field), self.dashboard._factor())
-            value = SQL("COALESCE(SUM(%s) FILTER (WHERE %s), 0)", amount, condition)
-        elif kind == "minutes":
-            value = SQL(
-                "percentile_cont(0.5) WITHIN GROUP (ORDER BY %s) FILTER (WHERE %s)",
-                SQL.identifier("crm_lead", field),
-                condition,
+    def add(
+        self, name, label, domain, kind="count", field=None, note="", apart=False, hidden=False
+    ):
+        """One more. ``apart``: with a query of its own, because the condition looks into another
+        table or the value needs an order. ``hidden``: not one of the columns."""
+        self._figures.append(Figure(name, domain, kind, field, apart, hidden))
+        if not hidden:
+            self.columns.append(
+                {"name": name, "label": label, "kind": kind, "field": field, "note": note}
             )
-        else:
-            value = SQL("COUNT(*) FILTER (WHERE %s)", condition)
-        self.columns.append(
-            {"name": name, "label": label, "kind": kind, "field": field, "note": note or ""}
-        )
-        self._selected.append(value)
-        self._domains.append(domain)
 
-    def read(self, *by):
-        """``[(group…, figure…)]``: one query, by these expressions."""
-        # Only what any figure is about: with an index on dates, that is not the whole table.
-        # (A domain of one condition needs no "&".)
-        some = ["|"] * (len(self._domains) - 1)
-        for domain in self._domains:
-            some += ["&"] * (len(domain) - 1) + domain
-        return self.dashboard._select(self.base + some, [*by, *self._selected], len(by))
+    def rows(self, *by):
+        """``[(group…, figure…)]``: in one query, but for what is apart."""
+        found = defaultdict(lambda: [figure.nothing for figure in self._figures])
+        together = [figure for figure in self._figures if not figure.apart]
+        factor = self.dashboard._factor()
+        values = [
+            SQL(
+                "%s FILTER (WHERE %s)",
+                figure.value(factor),
+                self.dashboard._condition(figure.domain),
+            )
+            for figure in together
+        ]
+        # Only what any of them is about: with an index on dates, that is not the whole table.
+        self._fill(found, together, any_of([one.domain for one in together]), by, values)
+        for figure in self._figures:
+            if figure.apart:
+                self._fill(found, [figure], figure.domain, by, [figure.value(factor)])
+        return [(*group, *values) for group, values in found.items()]
 
-    def row(self, label, domain, values):
+    def _fill(self, found, figures, domain, by, values):
+        places = [self._figures.index(figure) for figure in figures]
+        for row in self.dashboard._select(self.base + domain, [*by, *values], len(by)):
+            values_of = found[row[: len(by)]]
+            for place, value in zip(places, row[len(by) :], strict=True):
+                if value is not None:
+                    values_of[place] = value
+
+    def overall(self, name):
+        """One figure of all records."""
+        [figure] = [one for one in self._figures if one.name == name]
+        value = figure.value(self.dashboard._factor())
+        [[found]] = self.dashboard._select(self.base + figure.domain, [value], 0)
+        return found
+
+    def row(self, label, domain, values, hidden=False):
         """A row of a block: each value with the domain of its records."""
         figures = {
-            column["name"]: {"value": value, "domain": self.base + domain + own}
-            for column, value, own in zip(self.columns, values, self._domains, strict=True)
+            figure.name: {"value": value, "domain": self.base + domain + figure.domain}
+            for figure, value in zip(self._figures, values, strict=True)
+            if hidden or not figure.hidden
         }
         return {"label": label, "figures": figures}
+
+
+def any_of(domains):
+    """What is in one of these domains, each of several conditions."""
+    if not all(domains):
+        return []
+    either = ["|"] * (len(domains) - 1)
+    for domain in domains:
+        either += ["&"] * (len(domain) - 1) + domain
+    return either
 
 
 def _sums(rows, groups):
@@ -115,7 +168,9 @@ class Dashboard(models.AbstractModel):
     def _salespeople(self):
         group = self.env.ref("sales_team.group_sale_salesman")
         users = group.all_user_ids if "all_user_ids" in group._fields else group.users
-        ours = users.sudo().filtered(lambda one: one.active and one.company_ids & self.env.companies)
+        ours = users.sudo().filtered(
+            lambda one: one.active and one.company_ids & self.env.companies
+        )
         return sorted(([one.id, one.name] for one in ours), key=lambda pair: pair[1])
 
     @api.model
@@ -148,7 +203,9 @@ class Dashboard(models.AbstractModel):
         if period == "custom":
             first = fields.Date.to_date(chosen.get("first") or None) or today
             last = fields.Date.to_date(chosen.get("last") or None) or today
-            first, last = min(first, last), max(first, last)
+            # A year that is still being typed is one of the first century.
+            latest = today + timedelta(days=366)
+            first, last = sorted(min(max(day, EARLIEST), latest) for day in (first, last))
             return first, last + timedelta(days=1)
         if period.startswith("last_") and period != "last_month":
             return tomorrow - timedelta(days=int(period[5:])), tomorrow
@@ -160,16 +217,15 @@ class Dashboard(models.AbstractModel):
         return today, tomorrow
 
     @api.model
-    def _moment(self, day, hour=0):
-        """The beginning of an hour of the user's day, in UTC."""
+    def _moments(self, days, hours=(0,)):
+        """The beginnings of these hours of the user's days, in UTC."""
         zone = pytz.timezone(self.env["crm.lead"]._g_assistant_zone())
-        local = zone.localize(datetime.combine(day, time()) + timedelta(hours=hour))
-        return local.astimezone(pytz.utc).replace(tzinfo=None)
+        local = [datetime.combine(day, time()) + timedelta(hours=n) for day in days for n in hours]
+        return [zone.localize(at).astimezone(pytz.utc).replace(tzinfo=None) for at in local]
 
     @api.model
     def _within(self, field, chosen):
-        first, after = self._days(chosen)
-        return self._between(field, self._moment(first), self._moment(after))
+        return self._between(field, *self._moments(self._days(chosen)))
 
     @api.model
     def _between(self, field, start, end):
@@ -287,7 +343,7 @@ class Dashboard(models.AbstractModel):
         )
         figures.add("open", _("Open Pipeline"), OPEN, note=self._note("open"))
         figures.add("expected", _("Expected Revenue"), OPEN, "money", "expected_revenue")
-        [values] = figures.read()
+        [values] = figures.rows()
         return {"columns": figures.columns, "rows": [figures.row("", [], values)]}
 
     @api.model
@@ -309,8 +365,8 @@ class Dashboard(models.AbstractModel):
     @api.model
     def _by_link(self, figures, field, without):
         """The rows of a block by the records that a field points to, the largest first."""
-        rows = figures.read(SQL.identifier("crm_lead", field))
-        total = figures.row(_("Total"), [], _sums(rows, 1)) if rows else None
+        rows = figures.rows(SQL.identifier("crm_lead", field))
+        total = figures.row(_("Total"), [], _sums(rows, 1), hidden=True) if rows else None
         rows.sort(key=lambda row: (-row[1], row[0] or 0))
         records = self.env[self._leads()._fields[field].comodel_name].sudo()
         shown = [row for row in rows if any(row[1:])]
@@ -357,11 +413,13 @@ class Dashboard(models.AbstractModel):
             "overdue",
             _("With Overdue Activity"),
             OPEN + [("activity_ids.date_deadline", "<", today)],
+            apart=True,
         )
         figures.add(
             "idle",
             _("Without Next Activity"),
             OPEN + [("activity_ids", "=", False)],
+            apart=True,
         )
         received = self._within("create_date", chosen)
         figures.add("received", _("Leads Received"), received, note=self._note("received"))
@@ -392,22 +450,23 @@ class Dashboard(models.AbstractModel):
         first, after = self._days(chosen)
         days = (after - first).days
         if days <= 2:
-            edges = [self._moment(first, hour) for hour in range(24 * days + 1)]
+            edges = self._moments([first], range(24 * days + 1))
             labels = [f"{hour % 24:02}:00" for hour in range(24 * days)]
             return edges, labels, "hour"
+        weekday = self._first_weekday()
         cuts = {first, after}
         unit = "day" if days <= 92 else "week" if days <= 731 else "month"
         day = first
         while day < after:
             if (
                 unit == "day"
-                or (unit == "week" and day.isoweekday() == self._first_weekday())
+                or (unit == "week" and day.isoweekday() == weekday)
                 or (unit == "month" and day.day == 1)
             ):
                 cuts.add(day)
             day += timedelta(days=1)
         cuts = sorted(cuts)
-        return [self._moment(cut) for cut in cuts], [str(cut) for cut in cuts[:-1]], unit
+        return self._moments(cuts), [str(cut) for cut in cuts[:-1]], unit
 
     @api.model
     def _first_weekday(self):
@@ -448,49 +507,51 @@ class Dashboard(models.AbstractModel):
     @api.model
     def _response(self, chosen):
         """Of the leads received: when a person first did something about them."""
-        received = self._within("create_date", chosen)
-        base = self._base(chosen)
+        figures = Figures(self, self._base(chosen) + self._within("create_date", chosen))
         minutes = "g_assistant_response_minutes"
         # None at all, of leads that people entered themselves, is as good as 0.
-        answered = received + [(minutes, ">", 0)]
-        waiting = received + [
+        answered = [(minutes, ">", 0)]
+        waiting = [
             ("g_assistant_first_action_at", "=", False),
             ("active", "=", True),
             ("probability", "<", 100),
         ]
-        figures = Figures(self, base)
-        figures.add("received", _("Leads Received"), received, note=self._note("received"))
+        figures.add("received", _("Leads Received"), [], note=self._note("received"))
         figures.add("answered", _("Answered"), answered)
         figures.add(
-            "median", _("Median Response"), answered, "minutes", minutes, note=self._note("median")
+            "median",
+            _("Median Response"),
+            answered,
+            "minutes",
+            minutes,
+            note=self._note("median"),
+            apart=True,
         )
         figures.add("quick", _("Within 5 Minutes"), answered + [(minutes, "<=", 5)])
         figures.add("waiting", _("Still Waiting"), waiting, note=self._note("waiting"))
-        block = self._by_link(figures, "user_id", _("Without a salesperson"))
-
-        spread = Figures(self, base)
-        limits = [
+        spread, over = [], 0
+        for limit, label in (
             (5, _("Up to 5 minutes")),
             (15, _("5 to 15 minutes")),
             (60, _("15 to 60 minutes")),
             (240, _("1 to 4 hours")),
             (1440, _("4 to 24 hours")),
-        ]
-        over = 0
-        for limit, label in limits:
-            spread.add(str(limit), label, received + [(minutes, ">", over), (minutes, "<=", limit)])
+        ):
+            within = [(minutes, ">", over), (minutes, "<=", limit)]
+            figures.add(f"to_{limit}", label, within, hidden=True)
+            spread.append((f"to_{limit}", label))
             over = limit
-        spread.add("later", _("More than a day"), received + [(minutes, ">", over)])
-        spread.add("waiting", _("Still waiting"), waiting)
-        spread.add("median", "", answered, "minutes", minutes)
-        [values] = spread.read()
-        figures_of = spread.row("", [], values)["figures"]
+        later = [(minutes, ">", over)]
+        figures.add("later", _("More than a day"), later, hidden=True)
+        spread.append(("later", _("More than a day")))
+        spread.append(("waiting", _("Still Waiting")))
+        block = self._by_link(figures, "user_id", _("Without a salesperson"))
+        if not block["total"]:
+            return {**block, "points": []}
+        total = block["total"]["figures"]
+        points = [{"label": label, **total[name]} for name, label in spread]
         # A median is no sum.
-        median = figures_of.pop("median")
-        if block["total"]:
-            block["total"]["figures"]["median"] = median
-        labels = {column["name"]: column["label"] for column in spread.columns}
-        points = [{"label": labels[name], **figure} for name, figure in figures_of.items()]
+        total["median"]["value"] = figures.overall("median")
         return {**block, "points": points}
 
     # ---- how good the data is --------------------------------------------------------
@@ -500,24 +561,45 @@ class Dashboard(models.AbstractModel):
         base = self._base(chosen) + self._within("create_date", chosen)
         figures = Figures(self, base)
         leads = self.env["crm.lead"]
-        # `mobile` is gone in 19.
-        phones = [(name, "=", False) for name in ("phone", "mobile") if name in leads._fields]
-        email = [("email_from", "=", False)]
-        figures.add("received", _("Leads Received"), [("id", "!=", False)])
-        figures.add("phone", _("No phone number"), phones)
-        figures.add("email", _("No e-mail address"), email)
-        figures.add("neither", _("Neither phone nor e-mail"), phones + email)
-        figures.add("source", _("No source"), [("source_id", "=", False)])
-        figures.add("user", _("No salesperson"), [("user_id", "=", False)])
-        figures.add("country", _("No country"), [("country_id", "=", False)])
-        for flag in self.env["g_assistant.flag"].search([]):
-            figures.add(f"flag_{flag.id}", flag.name, [("g_assistant_flag_ids", "=", flag.id)])
-        [values] = figures.read()
-        figures_of = figures.row("", [], values)["figures"]
-        everything = figures_of.pop("received")
+
+        def without(*names):
+            # `mobile` is gone in 19.
+            return [(name, "=", False) for name in names if name in leads._fields]
+
+        figures.add("received", _("Leads Received"), [])
+        figures.add("phone", _("No phone number"), without("phone", "mobile"))
+        figures.add("email", _("No e-mail address"), without("email_from"))
+        figures.add(
+            "neither", _("Neither phone nor e-mail"), without("phone", "mobile", "email_from")
+        )
+        figures.add("source", _("No source"), without("source_id"))
+        figures.add("user", _("No salesperson"), without("user_id"))
+        figures.add("country", _("No country"), without("country_id"))
+        [values] = figures.rows()
+        row = figures.row("", [], values)["figures"]
         items = [
-            {"label": column["label"], "flag": column["name"].startswith("flag_"), **figures_of[name]}
-            for column in figures.columns
-            if (name := column["name"]) in figures_of
+            {"label": column["label"], **row[column["name"]]} for column in figures.columns[1:]
         ]
-        return {"received": everything, "items": items}
+        return {"received": row["received"], "items": items + self._flagged(base)}
+
+    @api.model
+    def _flagged(self, base):
+        """Per flag, how many leads have it."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                "SELECT flag_id, COUNT(*) FROM g_assistant_lead_flag_rel"
+                " WHERE lead_id IN %s GROUP BY flag_id",
+                self._leads()._search(base).subselect(),
+            )
+        )
+        counts = dict(self.env.cr.fetchall())
+        return [
+            {
+                "label": flag.name,
+                "flag": True,
+                "value": counts.get(flag.id, 0),
+                "domain": base + [("g_assistant_flag_ids", "=", flag.id)],
+            }
+            for flag in self.env["g_assistant.flag"].search([])
+        ]

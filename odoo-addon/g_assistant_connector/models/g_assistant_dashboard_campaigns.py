@@ -1,7 +1,7 @@
 from odoo import _, api, fields, models
 from odoo.tools import SQL
 
-from .g_assistant_dashboard import MOST_ROWS, Figures
+from .g_assistant_dashboard import MOST_ROWS, Figures, any_of
 
 # What a lead says of its campaign: the platform's own words, and the tag of a link.
 SAYS = ("g_assistant_platform", "g_assistant_campaign", "g_assistant_campaign_name", "campaign_id")
@@ -48,7 +48,9 @@ class Campaigns:
         called = [
             one
             for one in self._by_id.values()
-            if name and one.name and one.name.casefold() == name.casefold()
+            if name
+            and one.name
+            and one.name.casefold() == name.casefold()
             and platform in (None, one.platform)
         ]
         if len(called) == 1:
@@ -66,18 +68,14 @@ class Dashboard(models.AbstractModel):
     @api.model
     def _campaigns(self, chosen):
         """What became of the leads of the period, by campaign, and what they cost."""
-        figures = Figures(self, self._base(chosen))
-        received = self._within("create_date", chosen)
-        won = received + self._won()
+        figures = Figures(self, self._base(chosen) + self._within("create_date", chosen))
+        won = self._won()
         of_them = _("Of the leads received in the period, until now.")
-        figures.add("received", _("Leads"), received, note=self._note("received"))
-        figures.add(
-            "qualified", _("Qualified"), received + self._qualified(), note=self._note("qualified")
-        )
+        figures.add("received", _("Leads"), [], note=self._note("received"))
+        figures.add("qualified", _("Qualified"), self._qualified(), note=self._note("qualified"))
         figures.add("won", _("Won"), won, note=of_them)
         figures.add("revenue", _("Revenue"), won, "money", "expected_revenue", note=of_them)
-        groups = figures.read(*(SQL.identifier("crm_lead", name) for name in SAYS))
-        groups = [group for group in groups if group[len(SAYS)]]
+        groups = figures.rows(*(SQL.identifier("crm_lead", name) for name in SAYS))
         spends = self._spends(chosen)
         found = self._put_together(groups, spends or []).all()
         for one in found:
@@ -203,13 +201,7 @@ def _sums(rows):
 
 
 def _any(domains):
-    """What is in one of these domains, each of several conditions; nothing if there are none."""
-    if not domains:
-        return [("id", "=", False)]
-    either = ["|"] * (len(domains) - 1)
-    for domain in domains:
-        either += ["&"] * (len(domain) - 1) + domain
-    return either
+    return any_of(domains) if domains else [("id", "=", False)]
 
 
 def _none(domains):

@@ -36,7 +36,7 @@ class Spend(models.Model):
     adset = fields.Char(string="Ad Set ID")
     adset_name = fields.Char(string="Ad Set")
     ad = fields.Char(string="Ad ID")
-    ad_name = fields.Char(string="Ad Name")
+    ad_name = fields.Char()
     currency_id = fields.Many2one(
         "res.currency", required=True, default=lambda self: self.env.company.currency_id
     )
@@ -57,13 +57,14 @@ class Spend(models.Model):
         string="Without Exchange Rate",
         compute="_compute_amount_company",
         store=True,
-        help="No rate between its currency and the company's is known: the amount counts as nothing.",
+        help="No rate between its currency and the company's is known: it counts as nothing.",
     )
     key = fields.Char(compute="_compute_key", store=True)
 
     if hasattr(models, "Constraint"):
         _key_unique = models.Constraint(
-            "unique(company_id, key)", "There is spend of this day, campaign, ad set and ad already."
+            "unique(company_id, key)",
+            "There is spend of this day, campaign, ad set and ad already.",
         )
     else:
         _sql_constraints = [
@@ -137,10 +138,10 @@ class Spend(models.Model):
         keys = [(row["company_id"], _key(row)) for row in rows]
         if len(set(keys)) < len(keys):
             raise ValidationError(self._same_rows())
-        known = {
-            (spend.company_id.id, spend.key): spend
-            for spend in self.search([("key", "in", [key for _company, key in keys])])
-        }
+        companies = {company for company, _text in keys}
+        texts = [text for _company, text in keys]
+        there = self.search([("company_id", "in", list(companies)), ("key", "in", texts)])
+        known = {(spend.company_id.id, spend.key): spend for spend in there}
         new = [row for key, row in zip(keys, rows, strict=True) if key not in known]
         for key, row in zip(keys, rows, strict=True):
             if key in known:
@@ -164,7 +165,12 @@ class Spend(models.Model):
     @api.model
     def _told(self, rows):
         """Keep what the daemon read of a platform; what became of each row, in order."""
-        currencies = self.env["res.currency"].with_context(active_test=False).search([])
+        named = [row.get("currency") for row in rows if isinstance(row, dict)]
+        currencies = (
+            self.env["res.currency"]
+            .with_context(active_test=False)
+            .search([("name", "in", [name for name in named if isinstance(name, str)])])
+        )
         currency_ids = {currency.name: currency.id for currency in currencies}
         taken, results = {}, [{"status": "taken"} for _row in rows]
         for at, row in enumerate(rows):
@@ -177,7 +183,8 @@ class Spend(models.Model):
             else:
                 rows[at] = {**values, "company_id": self.env.company.id}
         good = [at for at, result in enumerate(results) if result["status"] == "taken"]
-        before = set(self.search([("key", "in", list(taken))]).ids)
+        ours = [("company_id", "=", self.env.company.id), ("key", "in", list(taken))]
+        before = set(self.search(ours).ids)
         for at, spend in zip(good, self._upsert([rows[at] for at in good]), strict=True):
             status = "known" if spend.id in before else "created"
             results[at] = {"status": status, "id": spend.id}
@@ -222,9 +229,7 @@ class CurrencyRate(models.Model):
 
     def _g_assistant_changed(self):
         if self:
-            self.env["g_assistant.spend"]._convert_again(
-                self.currency_id, min(self.mapped("name"))
-            )
+            self.env["g_assistant.spend"]._convert_again(self.currency_id, min(self.mapped("name")))
 
 
 def _key(values):

@@ -33,7 +33,8 @@ class TestBrowserDashboard(BrowserCase, DashboardCase):
             await opened(8);
             (await figure("pipeline", "g-Meta", "open")).click();
             await opened(2);
-            check((await figure("campaigns", "Villas (meta)", "cost")).textContent.includes("20"), "cost");
+            const cost = await figure("campaigns", "Villas (meta)", "cost");
+            check(cost.textContent.includes("20"), cost.textContent);
             (await figure("campaigns", "Villas (meta)", "spend")).click();
             await until("spend", () => all(".o_list_view .o_data_row", "Villas").length === 1);
             await click(".breadcrumb-item a, .o_back_button", "");
@@ -48,10 +49,26 @@ class TestBrowserDashboard(BrowserCase, DashboardCase):
             // Charts are drawn: something is on the canvas.
             await until("charts", () => all("[data-block] canvas").length === 4);
             for (const canvas of all("[data-block] canvas")) {
-                const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                const { width, height } = canvas;
+                const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
                 check(data.some((part) => part), "an empty chart");
             }
-            // By keyboard: everything that opens something is a button.
+            // By keyboard: the bars of a chart, too.
+            const flow = all("[data-block=flow] canvas")[0];
+            const press = (key) => flow.dispatchEvent(new KeyboardEvent("keydown", { key }));
+            const heard = [];
+            for (let day = 0; day < 30; day++) {
+                press("ArrowRight");
+                heard.push(Number(flow.getAttribute("aria-label").split(": ").pop()));
+            }
+            check(heard.reduce((a, b) => a + b) === 8, "all leads are in the chart: " + heard);
+            while (!Number(flow.getAttribute("aria-label").split(": ").pop())) {
+                press("ArrowLeft");
+            }
+            const bar = Number(flow.getAttribute("aria-label").split(": ").pop());
+            press("Enter");
+            await opened(bar);
+            // Everything that opens something is a button.
             check(!all("[data-figure] a, td[data-figure][tabindex]").length, "buttons only");
 
             const team = await see("select[name=user_id]");

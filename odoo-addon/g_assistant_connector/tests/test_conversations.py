@@ -66,7 +66,8 @@ class TestConversations(BridgeCase):
         self.assertEqual(len(posted), 3)
         for number, one in enumerate(posted):
             self.assertIn(f"text {number}", one.body)
-            self.assertIn("WhatsApp", one.body)
+            # The channel's mark: its icon and its name.
+            self.assertIn('<i class="fa fa-whatsapp"></i> WhatsApp</span>', one.body)
             self.assertEqual(str(one.date), f"2026-11-20 10:00:0{number}")
             self.assertEqual(one.email_from, "Sara")
         conversation = lead.g_assistant_conversation_ids

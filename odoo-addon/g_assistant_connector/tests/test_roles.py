@@ -36,6 +36,7 @@ MODELS = {
     "g_assistant.connection.form": may("admin", "system"),
     "g_assistant.connection.source": may("admin", "system"),
     "g_assistant.conversation": may("admin", "system", *READERS),
+    "g_assistant.duplicate": may("admin", "system", *READERS),
     "g_assistant.event": may("admin", "system"),
     "g_assistant.flag": {**may(*READERS), **may("admin", "system", rights="rw")},
     "g_assistant.history": may(*READERS),
@@ -45,6 +46,7 @@ MODELS = {
     "g_assistant.parked.edit": may("admin", "system", rights="rwcd"),
     "g_assistant.restore": may(*SALES, rights="rwc"),
     "g_assistant.restore.line": may(*SALES, rights="rwc"),
+    "g_assistant.score": may("admin", "system", *READERS),
     "g_assistant.secret": may("system"),
     "g_assistant.secret.new": may("system", rights="rwcd"),
     "g_assistant.spend": {

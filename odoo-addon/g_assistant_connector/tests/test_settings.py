@@ -25,6 +25,19 @@ class TestSettings(SenderCase):
         self.assertFalse(self.settings().g_assistant_lead_won)
         self.assertTrue(self.settings().g_assistant_lead_lost)
 
+    def test_limits_of_leads_round_trip(self):
+        self.assertEqual(config.response_minutes(self.env), (5, 60))
+        self.settings(
+            g_assistant_response_good=15,
+            g_assistant_response_late=240,
+            g_assistant_hot_score=101,
+            g_assistant_hot_revenue=2500.5,
+        ).execute()
+        self.assertEqual(config.response_minutes(self.env), (15, 240))
+        self.assertEqual(config.hot_score(self.env), 101)
+        self.assertEqual(config.hot_revenue(self.env), 2500.5)
+        self.assertEqual(self.settings().g_assistant_hot_revenue, 2500.5)
+
     def test_saving_tries_failed_events_again(self):
         self.lead()
         event = self.env["g_assistant.event"].search([])

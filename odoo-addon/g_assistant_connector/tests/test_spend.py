@@ -72,8 +72,14 @@ class TestSpend(BridgeCase):
         )
 
     def test_what_makes_another_row(self):
-        others = {"day": "2026-11-19", "platform": "tiktok", "account": "1", "campaign": "c2",
-                  "adset": "s2", "ad": "a1"}
+        others = {
+            "day": "2026-11-19",
+            "platform": "tiktok",
+            "account": "1",
+            "campaign": "c2",
+            "adset": "s2",
+            "ad": "a1",
+        }
         answer = self.told(ROW, *({**ROW, name: value} for name, value in others.items()))
         self.assertEqual([one["status"] for one in answer], ["created"] * 7)
         # Of a campaign without an id, the name.
@@ -93,7 +99,9 @@ class TestSpend(BridgeCase):
             ROW,
             {**ROW, "amount": 7},
         )
-        self.assertEqual([one["status"] for one in answer], [*["refused"] * 7, "created", "refused"])
+        self.assertEqual(
+            [one["status"] for one in answer], [*["refused"] * 7, "created", "refused"]
+        )
         self.assertIn("XXQ", answer[1]["error"])
         self.assertEqual(self.spends.amount, 100.5)
 
@@ -136,17 +144,27 @@ class TestSpend(BridgeCase):
             [("name", "=", "SAR")]
         ).active = True
         for amount in (b"420.50", b"430.00"):
-            wizard = self.env["base_import.import"].with_user(self.boss).create(
-                {
-                    "res_model": "g_assistant.spend",
-                    "file": text.replace(b"420.50", amount),
-                    "file_type": "text/csv",
-                    "file_name": "spend.csv",
-                }
+            wizard = (
+                self.env["base_import.import"]
+                .with_user(self.boss)
+                .create(
+                    {
+                        "res_model": "g_assistant.spend",
+                        "file": text.replace(b"420.50", amount),
+                        "file_type": "text/csv",
+                        "file_name": "spend.csv",
+                    }
+                )
             )
-            options = {"has_headers": True, "quoting": '"', "separator": ",", "encoding": "utf-8",
-                       "date_format": "%Y-%m-%d", "float_thousand_separator": ",",
-                       "float_decimal_separator": "."}
+            options = {
+                "has_headers": True,
+                "quoting": '"',
+                "separator": ",",
+                "encoding": "utf-8",
+                "date_format": "%Y-%m-%d",
+                "float_thousand_separator": ",",
+                "float_decimal_separator": ".",
+            }
             preview = wizard.parse_preview(options)
             columns = [preview["matches"][at][0] for at in range(len(preview["headers"]))]
             result = wizard.execute_import(columns, preview["headers"], options)
@@ -217,7 +235,9 @@ class TestSpend(BridgeCase):
         report = self.env["g_assistant.campaign.report"].with_user(self.boss)
         measures = ["leads", "qualified", "won", "lost", "revenue", "spend", "clicks"]
         [row] = report._read_group(
-            [("campaign_name", "=", "Villas")], ["campaign_name"], [f"{one}:sum" for one in measures]
+            [("campaign_name", "=", "Villas")],
+            ["campaign_name"],
+            [f"{one}:sum" for one in measures],
         )
         first = self.env["crm.stage"].search([], order="sequence, id", limit=1)
         beyond = 3 if first != self.stage_new else 1

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{BridgeInfo, DatabaseState, Events, fields_of_all, missing_of};
 use crate::{
     domain::{JobReport, Model, OpResult, Page, Report, ReportAnswer},
-    odoo::{Applied, Call, Client, FieldMap, OdooError, ReadyOperation, client::unexpected, transport},
+    odoo::{Applied, Call, Client, FieldMap, OdooError, ReadyOperation, Rehearsed, client::unexpected, transport},
 };
 
 /// The only version of the protocol so far.
@@ -103,6 +103,12 @@ impl AddonBridge {
             applied.extend(results.into_iter().map(|result| Applied { result, written: None }));
         }
         Ok(applied)
+    }
+
+    pub(super) async fn rehearse(&self, operation: &ReadyOperation) -> Result<Rehearsed, OdooError> {
+        let call = bridge_call("rehearse").arg("ops", json!([self.fit(operation)]).to_string());
+        let [rehearsed] = self.answer_of_ours(call).await?;
+        Ok(rehearsed)
     }
 
     fn fit(&self, operation: &ReadyOperation) -> ReadyOperation {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use self::addon::Found;
-use super::{Applied, Client, FieldMap, OdooError, ReadyOperation};
+use super::{Applied, Client, FieldMap, OdooError, ReadyOperation, Rehearsed};
 use crate::{
     config::AddonChoice,
     domain::{Change, Model, Page},
@@ -106,6 +106,14 @@ impl Bridge {
         match self {
             Self::Addon(bridge) => bridge.apply(operations).await,
             Self::Plain(bridge) => bridge.apply(operations).await,
+        }
+    }
+
+    /// What would become of one operation; `None` without the addon.
+    pub async fn rehearse(&self, operation: &ReadyOperation) -> Result<Option<Rehearsed>, OdooError> {
+        match self {
+            Self::Addon(bridge) => bridge.rehearse(operation).await.map(Some),
+            Self::Plain(_) => Ok(None),
         }
     }
 

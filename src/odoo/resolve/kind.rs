@@ -84,8 +84,8 @@ impl Kind {
         }
     }
 
-    /// Whether a missing one is created. Those are labels; the others mean something to the company.
-    pub(super) fn may_create(self) -> bool {
+    /// Whether a missing one can be created. The others mean something to the company.
+    pub(super) fn is_label(self) -> bool {
         matches!(self, Self::Source | Self::Medium | Self::Campaign | Self::Tag)
     }
 
@@ -124,7 +124,7 @@ impl Kind {
         let best: Vec<_> = ranked.into_iter().filter(|(rank, _)| *rank == best).map(|(_, record)| record).collect();
         let first = best[0].get("id").and_then(Value::as_i64);
         // Of labels that are the same the oldest does; of price lists in a currency, the one that Odoo has first.
-        let any_does = self.may_create() || matches!(self, Self::Currency | Self::Language);
+        let any_does = self.is_label() || matches!(self, Self::Currency | Self::Language);
         match first {
             Some(id) if best.len() == 1 || any_does => Pick::One(id),
             Some(_) => Pick::Many(best.iter().map(|record| describe(record)).collect::<Vec<_>>().join(", ")),

@@ -63,8 +63,9 @@ impl Resolver {
         }
     }
 
-    /// Resolves all of them. Every lookup of the input is a key of the result.
-    pub async fn resolve(&self, lookups: &[Lookup]) -> Result<HashMap<Lookup, Resolved>, OdooError> {
+    /// Resolves all of them; labels that are missing are created, if they may. Every lookup of the input is a key of the
+    /// result.
+    pub async fn resolve(&self, lookups: &[Lookup], may_create: bool) -> Result<HashMap<Lookup, Resolved>, OdooError> {
         let resolved = self.remembered(lookups);
         if lookups.iter().all(|lookup| resolved.contains_key(lookup)) {
             return Ok(resolved);
@@ -82,7 +83,7 @@ impl Resolver {
         for (kind, lookups) in open {
             for lookups in lookups.chunks(KEYS_PER_SEARCH) {
                 let keys: Vec<&str> = lookups.iter().map(|lookup| Kind::of(lookup).1).collect();
-                let answers = self.ask(kind, &keys).await?;
+                let answers = self.ask(kind, &keys, may_create && kind.is_label()).await?;
                 resolved.extend(lookups.iter().map(|&lookup| lookup.clone()).zip(answers));
             }
         }
@@ -129,7 +130,7 @@ impl Resolver {
     }
 
     /// Answers for the keys, in order. What Odoo does not let the user see or create is missing.
-    async fn ask(&self, kind: Kind, keys: &[&str]) -> Result<Vec<Resolved>, OdooError> {
+    async fn ask(&self, kind: Kind, keys: &[&str], may_create: bool) -> Result<Vec<Resolved>, OdooError> {
         let found = match self.client.search_read(kind.search(keys)).await {
             Ok(found) => found,
             Err(error) if error.class() == Class::Permanent => {
@@ -139,7 +140,7 @@ impl Resolver {
         };
         let picks: Vec<Pick> = keys.iter().map(|key| kind.pick(key, &found)).collect();
         let mut created = HashMap::new();
-        if kind.may_create() {
+        if may_create {
             let missing = keys.iter().zip(&picks).filter(|(_, pick)| **pick == Pick::None).map(|(key, _)| *key);
             created = self.create(kind, missing).await?;
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::read;
 use crate::{
     domain::{Draft, LeadDraft},
-    sources::json::{Node, Notes},
+    sources::{Content, json::read as read_body},
 };
 
 /// The schema of a lead as it is sent. The type says nearly all of it.
@@ -77,9 +77,10 @@ fn every_property_is_read() {
     let schema = schema();
     assert_eq!(keys(&schema["properties"]), keys(&lead));
     assert_eq!(keys(&schema["$defs"]["Origin"]["properties"]), keys(&lead["origin"]));
-    let (body, notes) = (json!({"lead": lead}), Notes::default());
-    let drafts = read(&Node::root(&body, &notes)).expect("a lead");
-    assert!(notes.into_list().is_empty());
+    let body = json!({"lead": lead}).to_string();
+    let parsed = read_body(body.as_bytes(), |root| read(root).map(Content::Drafts)).expect("a lead");
+    assert_eq!(parsed.warnings, Vec::<String>::new());
+    let Content::Drafts(drafts) = parsed.content else { panic!("leads") };
     let Draft::Lead(draft) = &drafts[0] else { panic!("a lead") };
     // Nothing that was sent is lost, and what is read can be sent again.
     let again = serde_json::to_value(draft).expect("JSON");

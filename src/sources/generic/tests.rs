@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     config::Config,
     domain::{LeadDraft, OrderDraft, OrderState},
-    sources::{Registry, Tokens, open_all},
+    sources::{Content, Registry, Tokens, open_all},
 };
 
 fn documented(body: &Value) -> Result<Parsed, ParseError> {

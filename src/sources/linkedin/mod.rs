@@ -22,7 +22,7 @@ use super::{
     defaults::Defaults,
     digest::{Signers, by_content},
     hex_key::HexKey,
-    json::{self, Node, Notes},
+    json,
     remote::KeptToken,
     reply,
 };
@@ -164,18 +164,10 @@ impl Source for LinkedIn {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let content = match root.below("/lead") {
-            Some(answer) => {
-                let mut draft = Draft::Lead(lead::read(&root, &answer)?);
-                self.defaults.fill(&mut draft);
-                Content::Drafts(vec![draft])
-            }
-            None => Content::References(notification::read(&root)?.into_iter().collect()),
-        };
-        Ok(Parsed { content, warnings: notes.into_list() })
+        json::read(body, |root| match root.below("/lead") {
+            Some(answer) => Ok(self.defaults.content(vec![Draft::Lead(lead::read(root, &answer)?)])),
+            None => Ok(Content::References(notification::read(root)?.into_iter().collect())),
+        })
     }
 
     /// `challengeCode=<uuid>`, which is answered with its code under the app's secret.

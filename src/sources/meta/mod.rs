@@ -21,7 +21,7 @@ use super::{
     defaults::Defaults,
     hex_key::HexKey,
     hub::{self, Hub},
-    json::{self, Node, Notes},
+    json,
     remote::KeptToken,
 };
 use crate::{
@@ -129,18 +129,10 @@ impl Source for Meta {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let content = match root.below("/lead") {
-            Some(answer) => {
-                let mut draft = Draft::Lead(lead::read(&root, &answer)?);
-                self.defaults.fill(&mut draft);
-                Content::Drafts(vec![draft])
-            }
-            None => Content::References(webhook::read(&root)?),
-        };
-        Ok(Parsed { content, warnings: notes.into_list() })
+        json::read(body, |root| match root.below("/lead") {
+            Some(answer) => Ok(self.defaults.content(vec![Draft::Lead(lead::read(root, &answer)?)])),
+            None => Ok(Content::References(webhook::read(root)?)),
+        })
     }
 
     fn handshake(&self, request: &Inbound) -> Option<Result<Response<String>, Refusal>> {

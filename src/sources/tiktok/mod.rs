@@ -20,7 +20,7 @@ use super::{
     defaults::Defaults,
     digest::{Signers, by_content},
     fields::Fields,
-    json::{self, Node, Notes},
+    json::{self, Node},
     remote::KeptToken,
     reply,
     url_key::{self, UrlKey},
@@ -114,31 +114,26 @@ impl Source for TikTok {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        let notes = Notes::default();
-        let body = json::parse(body, &notes)?;
-        let root = Node::root(&body, &notes);
-        let entries = match (root.below("/entry"), root.value.is_array()) {
-            (Some(entries), _) if entries.value.is_array() => entries.items(MAX_ITEMS)?,
-            (_, true) => root.items(MAX_ITEMS)?,
-            _ => vec![root.clone()],
-        };
-        let (mut drafts, mut references) = (Vec::new(), Vec::new());
-        for entry in &entries {
-            match self.entry(&root, entry)? {
-                Entry::Lead(lead) => drafts.push(Draft::Lead(*lead)),
-                Entry::Reference(reference) => references.push(reference),
+        json::read(body, |root| {
+            let entries = match (root.below("/entry"), root.value.is_array()) {
+                (Some(entries), _) if entries.value.is_array() => entries.items(MAX_ITEMS)?,
+                (_, true) => root.items(MAX_ITEMS)?,
+                _ => vec![root.clone()],
+            };
+            let (mut drafts, mut references) = (Vec::new(), Vec::new());
+            for entry in &entries {
+                match self.entry(root, entry)? {
+                    Entry::Lead(lead) => drafts.push(Draft::Lead(*lead)),
+                    Entry::Reference(reference) => references.push(reference),
+                }
             }
-        }
-        let content = match (drafts.is_empty(), references.is_empty()) {
-            (true, true) => return Err(root.invalid("there is no lead in it")),
-            (false, true) => {
-                drafts.iter_mut().for_each(|draft| self.defaults.fill(draft));
-                Content::Drafts(drafts)
+            match (drafts.is_empty(), references.is_empty()) {
+                (true, true) => Err(root.invalid("there is no lead in it")),
+                (false, true) => Ok(self.defaults.content(drafts)),
+                (true, false) => Ok(Content::References(references)),
+                (false, false) => Err(root.invalid("some of its leads have answers and some only ids")),
             }
-            (true, false) => Content::References(references),
-            (false, false) => return Err(root.invalid("some of its leads have answers and some only ids")),
-        };
-        Ok(Parsed { content, warnings: notes.into_list() })
+        })
     }
 
     fn platform(&self) -> Option<Arc<dyn Platform>> {

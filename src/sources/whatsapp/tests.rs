@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     domain::{Message, MessageDraft},
-    sources::testing::open,
+    sources::{Content, testing::open},
 };
 
 const SECTION: &str = "kind = \"whatsapp\"\napp_secret = { file = \"SECRET\" }\nverify_token = { file = \"SECRET\" }";

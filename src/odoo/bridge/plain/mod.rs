@@ -9,6 +9,7 @@
 //! - What Odoo refuses is a result; an error is never the fault of one operation.
 
 mod create;
+mod known;
 mod owner;
 mod read;
 mod state;
@@ -121,8 +122,11 @@ impl PlainBridge {
             let (updates, states): (Vec<_>, Vec<_>) = existing
                 .into_iter()
                 .partition(|&position| matches!(operations[position].action, Action::Upsert | Action::Update));
-            self.create(&mut batch, &creates).await?;
+            let sorted = self.sort(&mut batch, creates).await?;
+            let updates: Vec<_> = updates.into_iter().chain(sorted.attach.iter().copied()).collect();
+            self.create(&mut batch, &sorted.create).await?;
             self.update(&mut batch, &updates).await?;
+            self.tell_known(&batch, &sorted).await?;
             self.change_state(&mut batch, &states).await?;
             self.post(&mut batch, &messages).await?;
         }

@@ -29,7 +29,7 @@ impl Batch<'_> {
     }
 
     /// The lead of an operation that has been carried out.
-    fn lead_of(&self, position: usize) -> Option<i64> {
+    pub(super) fn lead_of(&self, position: usize) -> Option<i64> {
         match &self.applied[position] {
             Some(Applied { result, .. }) if !matches!(result.status, OpStatus::Refused | OpStatus::Gone) => result.id,
             _ => None,
@@ -52,38 +52,57 @@ impl PlainBridge {
                 messages.push((position, line(operation, message, lead)));
             }
         }
-        if messages.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<&Value> = messages.iter().map(|(_, line)| &line["message_id"]).collect();
-        let search = Search::new("mail.message", json!([["message_id", "in", ids]])).fields(["message_id"]);
-        let known: HashSet<Value> =
-            self.client.search_read(search).await?.iter_mut().map(|found| found["message_id"].take()).collect();
-        messages.retain(|(_, line)| !known.contains(&line["message_id"]));
-        if messages.is_empty() {
-            return Ok(());
-        }
-        let subtype = self.note_subtype().await?;
-        for (position, mut line) in messages {
-            line["subtype_id"] = subtype.clone();
-            // One by one: what Odoo refuses is one message's fault.
-            match self.client.call(Call::new("mail.message", "create").arg("vals_list", vec![line])).await {
-                Ok(_) => {}
-                Err(error @ (OdooError::Refused { .. } | OdooError::Access { .. })) => {
-                    batch.refuse_with(position, error);
-                }
-                Err(error) => return Err(error),
+        let lines = messages.iter().map(|(_, line)| line.clone()).collect();
+        for ((position, _), posted) in messages.into_iter().zip(self.post_lines(lines).await?) {
+            if let Err(error) = posted {
+                batch.refuse_with(position, error);
             }
         }
         Ok(())
     }
+
+    /// Posts lines of history, each of which has a `message_id`, as internal notes. For each: whether it is new, or what
+    /// Odoo has against it.
+    pub(super) async fn post_lines(&self, lines: Vec<Value>) -> Result<Vec<Result<bool, OdooError>>, OdooError> {
+        if lines.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<&Value> = lines.iter().map(|line| &line["message_id"]).collect();
+        let search = Search::new("mail.message", json!([["message_id", "in", ids]])).fields(["message_id"]);
+        let known: HashSet<Value> =
+            self.client.search_read(search).await?.iter_mut().map(|found| found["message_id"].take()).collect();
+        let subtype = if lines.iter().all(|line| known.contains(&line["message_id"])) {
+            Value::Null
+        } else {
+            self.note_subtype().await?
+        };
+        let mut posted = Vec::with_capacity(lines.len());
+        for mut line in lines {
+            if known.contains(&line["message_id"]) {
+                posted.push(Ok(false));
+                continue;
+            }
+            line["subtype_id"] = subtype.clone();
+            // One by one: what Odoo refuses is one line's fault.
+            match self.client.call(Call::new("mail.message", "create").arg("vals_list", vec![line])).await {
+                Ok(_) => posted.push(Ok(true)),
+                Err(error @ (OdooError::Refused { .. } | OdooError::Access { .. })) => posted.push(Err(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(posted)
+    }
+}
+
+/// The `message_id` of what an operation posts.
+pub(super) fn message_id(key: &str) -> String {
+    format!("<{}@g-assistant.invalid>", hex::encode(&Sha256::digest(key.as_bytes())[..16]))
 }
 
 /// The line as `mail.message` takes it.
 fn line(operation: &ReadyOperation, message: &Message, lead: i64) -> Value {
     let kind = if message.kind == "text" { String::new() } else { format!(" · {}", escape_html(&message.kind)) };
     let text = escape_html(&message.text).replace('\n', "<br>");
-    let digest = Sha256::digest(operation.key.as_bytes());
     let sender = [&message.name, &message.username, &message.phone].into_iter().flatten().next();
     let mut line = Map::new();
     line.insert("model".to_owned(), Model::Lead.as_str().into());
@@ -91,7 +110,7 @@ fn line(operation: &ReadyOperation, message: &Message, lead: i64) -> Value {
     line.insert("body".to_owned(), format!("<p><strong>{}{kind}</strong></p><p>{text}</p>", message.channel).into());
     line.insert("message_type".to_owned(), "comment".into());
     line.insert("is_internal".to_owned(), true.into());
-    line.insert("message_id".to_owned(), format!("<{}@g-assistant.invalid>", hex::encode(&digest[..16])).into());
+    line.insert("message_id".to_owned(), message_id(&operation.key).into());
     line.insert("date".to_owned(), json!(message)["sent_at"].clone());
     line.insert("author_id".to_owned(), false.into());
     line.insert("email_from".to_owned(), sender.cloned().unwrap_or_else(|| message.channel.to_string()).into());

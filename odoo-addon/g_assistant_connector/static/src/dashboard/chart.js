@@ -19,6 +19,7 @@ export class BarChart extends Component {
     setup() {
         this.canvas = useRef("canvas");
         this.chart = null;
+        this.at = -1;
         onWillStart(() => loadBundle("web.chartjs_lib"));
         useEffect(
             () => this.draw(),
@@ -27,8 +28,30 @@ export class BarChart extends Component {
         onWillUnmount(() => this.chart?.destroy());
     }
 
+    /** Arrows go from bar to bar, Enter opens one. */
+    onKeydown(ev) {
+        const { points, label, format, onOpen } = this.props;
+        const back = localization.direction === "rtl" ? "ArrowRight" : "ArrowLeft";
+        if (ev.key === "Enter") {
+            return this.at >= 0 && onOpen(points[this.at]);
+        }
+        if (!ev.key.startsWith("Arrow")) {
+            return;
+        }
+        ev.preventDefault();
+        const step = [back, "ArrowUp"].includes(ev.key) ? -1 : 1;
+        this.at = Math.min(Math.max(this.at + step, 0), points.length - 1);
+        const point = points[this.at];
+        const active = [{ datasetIndex: 0, index: this.at }];
+        this.chart.setActiveElements(active);
+        this.chart.tooltip.setActiveElements(active, { x: 0, y: 0 });
+        this.chart.update();
+        this.canvas.el.setAttribute("aria-label", `${label}, ${point.label}: ${format(point.value)}`);
+    }
+
     draw() {
         this.chart?.destroy();
+        this.at = -1;
         const { points, format, horizontal } = this.props;
         const canvas = this.canvas.el;
         const style = getComputedStyle(canvas);

@@ -170,6 +170,11 @@ export class Dashboard extends Component {
         return overview && !this.hasFilters && Object.values(overview).every((figure) => !figure.value);
     }
 
+    get notes() {
+        const { zone, notes } = this.state.options;
+        return [_t("Times are those of %s. Every figure opens the records that it counts.", zone), ...notes];
+    }
+
     get hasFilters() {
         const { team_id, user_id } = this.state.chosen;
         return Boolean(team_id || user_id);

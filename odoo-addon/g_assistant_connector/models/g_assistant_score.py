@@ -1,0 +1,33 @@
+from odoo import api, fields, models
+
+
+class Score(models.Model):
+    """A change of a lead's score.
+
+    There is no row for the first score: it is what the oldest row changed, or the lead's own
+    while nothing did. So a new lead costs nothing here.
+    """
+
+    _name = "g_assistant.score"
+    _description = "G-Assistant change of a score"
+    _order = "id desc"
+    _rec_name = "lead_id"
+    _log_access = False
+
+    lead_id = fields.Many2one(
+        "crm.lead", required=True, readonly=True, ondelete="cascade", index=True
+    )
+    previous = fields.Integer("Before", readonly=True)
+    score = fields.Integer("After", readonly=True)
+    at = fields.Datetime("Changed On", required=True, readonly=True)
+
+    @api.model
+    def _note(self, lead, previous, score):
+        self.sudo().create(
+            {
+                "lead_id": lead.id,
+                "previous": previous or 0,
+                "score": score or 0,
+                "at": fields.Datetime.now(),
+            }
+        )
