@@ -28,6 +28,7 @@
         "views/crm_lead_origin_views.xml",
         "views/g_assistant_menus.xml",
         "views/res_config_settings_views.xml",
+        "views/g_assistant_duplicate_views.xml",
         "views/crm_lead_duplicate_views.xml",
         "views/crm_lead_conversation_views.xml",
     ],

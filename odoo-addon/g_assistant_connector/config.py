@@ -9,6 +9,10 @@ OVERLAP_HOURS = PREFIX + "overlap_hours"
 SILENT_MINUTES = PREFIX + "silent_minutes"
 ALERT_WAYS = PREFIX + "alert_ways"
 ALERT_USERS = PREFIX + "alert_users"
+RESPONSE_GOOD = PREFIX + "response_good"
+RESPONSE_LATE = PREFIX + "response_late"
+HOT_SCORE = PREFIX + "hot_score"
+HOT_REVENUE = PREFIX + "hot_revenue"
 
 ALL = (
     ENABLED,
@@ -19,12 +23,21 @@ ALL = (
     SILENT_MINUTES,
     ALERT_WAYS,
     ALERT_USERS,
+    RESPONSE_GOOD,
+    RESPONSE_LATE,
+    HOT_SCORE,
+    HOT_REVENUE,
 )
 
 DEFAULT_RETENTION_DAYS = 90
 DEFAULT_OVERLAP_HOURS = 24
 # The daemon reports every minute.
 DEFAULT_SILENT_MINUTES = 5
+# Minutes until a new lead should have heard of a person, and until it is too late.
+DEFAULT_RESPONSE_GOOD = 5
+DEFAULT_RESPONSE_LATE = 60
+# A lead of this score is told to its salesperson at once; no value alone makes one so.
+DEFAULT_HOT_SCORE = 70
 WAYS = ("screen", "activity", "mail")
 DEFAULT_WAYS = "screen,activity"
 
@@ -68,3 +81,20 @@ def alert_ways(env):
 def alert_user_ids(env):
     """Who is told; empty: every administrator of the connector."""
     return [int(one) for one in (_get(env, ALERT_USERS) or "").split(",") if one]
+
+
+def response_minutes(env):
+    """Until when an answer is in time, and until when it is late."""
+    return (
+        int(_get(env, RESPONSE_GOOD) or DEFAULT_RESPONSE_GOOD),
+        int(_get(env, RESPONSE_LATE) or DEFAULT_RESPONSE_LATE),
+    )
+
+
+def hot_score(env):
+    return int(_get(env, HOT_SCORE) or DEFAULT_HOT_SCORE)
+
+
+def hot_revenue(env):
+    """0: whatever a lead is worth, that alone does not make it hot."""
+    return float(_get(env, HOT_REVENUE) or 0)

@@ -48,6 +48,34 @@ pub(super) fn values(examined: &Examined) -> Vec<(String, FieldValue)> {
         ("utm_content", text(&lead.utm_content)),
         ("utm_term", text(&lead.utm_term)),
         ("consent", lines(consent.collect())),
+        // As JSON: a question or an answer may have any sign in it.
+        ("answers", plain((!lead.answers.is_empty()).then(|| serde_json::json!(lead.answers).to_string()))),
+        ("submitted_at", plain(lead.submitted_at.map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string()))),
     ]);
     values.into_iter().map(|(field, value)| (format!("{OWN_FIELDS}{field}"), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::LeadDraft, intake::normalise::Normalised};
+
+    #[test]
+    fn answers_keep_their_order_and_their_signs() {
+        let lead: LeadDraft = serde_json::from_value(serde_json::json!({
+            "email": "sara@example.com", "answers": [["Rooms: how many?", "4\nor 5"], ["الميزانية", "1.5"]],
+            "submitted_at": "2026-11-20T13:00:00+03:00"
+        }))
+        .expect("a lead");
+        let examined = Examined { normalised: Normalised { lead, typed: Vec::new() }, ..Examined::default() };
+        let values = values(&examined);
+        let value = |name: &str| {
+            let found = values.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
+            serde_json::to_value(found).expect("JSON")["plain"].clone()
+        };
+        let told: Vec<(String, String)> =
+            serde_json::from_str(value("g_assistant_answers").as_str().expect("a text")).expect("pairs");
+        assert_eq!(told, [("Rooms: how many?".into(), "4\nor 5".into()), ("الميزانية".into(), "1.5".into())]);
+        assert_eq!(value("g_assistant_submitted_at"), "2026-11-20 10:00:00");
+    }
 }

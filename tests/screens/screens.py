@@ -20,6 +20,7 @@ import xmlrpc.client
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import leads
 import websocket
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +28,8 @@ ROOT = HERE.parents[1]
 ENV = ROOT / "tests/odoo/odoo-env"
 DATABASE = "screens"
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
+# Those that show a month of leads, which would crowd the others.
+OF_A_MONTH = ("dashboard", "campaigns")
 # Screens that are longer than a page.
 HEIGHTS = {"dashboard": {"wide": 1720, "phone": 1720}}
 LANGUAGES = {"en": "en_US", "ar": "ar_001"}
@@ -35,6 +38,11 @@ LANGUAGES = {"en": "en_US", "ar": "ar_001"}
 def odoo_env(*arguments):
     text = subprocess.run([ENV, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line), text.strip()
+
+
+def shell(code):
+    options = ["--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"]
+    subprocess.run([ENV, "odoo", "shell", *options], input=code, text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 def ago(**delta):
@@ -150,9 +158,9 @@ class Browser:
         self.send("Page.navigate", url=url)
         until(lambda: self.run(f"!!document.querySelector({json.dumps(seen)})"), f"{seen} on {url}")
 
-    def shoot(self, path):
+    def shoot(self, path, toasts=False):
         # Toasts are of this moment; and images and fonts come late.
-        self.run("document.querySelectorAll('.o_notification_manager').forEach((one) => one.remove())")
+        toasts or self.run("document.querySelectorAll('.o_notification_manager').forEach((one) => one.remove())")
         time.sleep(1)
         image = self.send("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(image))
@@ -175,15 +183,10 @@ def main():
     groups = {"daemon": "g_assistant_connector.group_daemon", "boss": "base.group_system,sales_team.group_sale_manager"}
     for login, group in groups.items():
         odoo_env("user", DATABASE, login, login * 3, "--groups", group)
-    subprocess.run(
-        [ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"],
-        input="env['res.lang']._activate_lang('ar_001')\n"
+    shell(
+        "env['res.lang']._activate_lang('ar_001')\n"
         "env['ir.module.module'].search([('state', '=', 'installed')])._update_translations(['ar_001'])\n"
         "env.cr.commit()\n"
-        f"exec(open({str(HERE / 'month.py')!r}).read())\n",
-        text=True,
-        check=True,
-        stdout=subprocess.DEVNULL,
     )
     server, _ = odoo_env("serve", "--name", DATABASE, "--db", DATABASE, "--restart")
     url = server["URL"]
@@ -202,19 +205,63 @@ def main():
         call("daemon", "g_assistant.bridge", "report", json.dumps(state))
         call("daemon", "g_assistant.bridge", "operations", state["daemon"], json.dumps([parked_job()]))
 
+    def apply(*operations):
+        results = json.loads(call("daemon", "g_assistant.bridge", "apply", json.dumps(operations)))
+        wrong = [one for one in results if one["status"] not in ("created", "updated")]
+        return [one["id"] for one in results] if not wrong else sys.exit(f"not applied: {wrong}")
+
+    [boss] = call("boss", "res.users", "search", [["login", "=", "boss"]])
+    flags = {one["code"]: one["id"] for one in call("boss", "g_assistant.flag", "search_read", [], ["code"])}
+    [villa, flat, _spam, _office, jeddah] = apply(*leads.operations(boss, flags))
+    call("boss", "crm.lead", "message_post", [flat])
+    # Of one person, so not in one call: the second is compared with what the first one made.
+    _attached, [asked] = (apply(one) for one in leads.again(villa, boss))
+    for lead, minutes in ((villa, 3), (jeddah, 47), (asked, 190)):
+        moved = f"UPDATE crm_lead SET create_date = create_date - {minutes} * interval '1 minute' WHERE id = {lead}"
+        odoo_env("psql", DATABASE, "-qc", moved)
+
     action = "g_assistant_connector.g_assistant"
     screens = {
         "connection": (f"{url}/odoo/action-{action}_connection_action/{connection}", ".o_form_view .o_data_row"),
         "parked": (f"{url}/odoo/action-{action}_parked_action/1", ".o_form_view .o_field_widget[name=error]"),
         "dashboard": (f"{url}/odoo/action-{action}_dashboard_action", "[data-block=week] td"),
         "campaigns": (f"{url}/odoo/action-{action}_campaign_report_action", ".o_pivot td"),
+        "lead": (f"{url}/odoo/crm/{villa}", ".o_form_view .o_g_assistant_score"),
+        "lead-asked": (f"{url}/odoo/crm/{asked}", ".o_form_view .alert"),
+        "pipeline": (f"{url}/odoo/crm", ".o_kanban_record .o_g_assistant_score"),
+        "leads": (f"{url}/odoo/action-crm.crm_lead_all_leads", ".o_data_row .o_g_assistant_score, .o_kanban_record .o_g_assistant_score"),
         "settings": (f"{url}/odoo/settings#g_assistant_connector", ".o_setting_container"),
     }
     wanted = sys.argv[2:] or list(screens)
     folder.mkdir(parents=True, exist_ok=True)
-    [boss] = call("boss", "res.users", "search", [["login", "=", "boss"]])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
+
+        def take(names):
+            for short, language in LANGUAGES.items():
+                call("boss", "res.users", "write", [boss], {"lang": language})
+                # The first page in a language builds its style sheets while it is shown.
+                browser.open("wide")
+                browser.go(*screens["connection"])
+                for size in SIZES:
+                    for name in names:
+                        address, seen = screens[name]
+                        if name == "settings" and size == "phone":
+                            continue
+                        browser.open(size, HEIGHTS.get(name, {}).get(size))
+                        browser.go(address, seen)
+                        if name == "settings":
+                            browser.run("document.querySelector('.tab[data-key=g_assistant_connector]').click()")
+                            time.sleep(1)
+                            browser.run("document.querySelector('#g_assistant_health, [name=g_assistant_alert_screen]').scrollIntoView({block: 'center'})")
+                        browser.shoot(folder / f"{name}-{short}-{size}.png")
+                        if name == "lead":
+                            browser.run("document.querySelector('[name=g_assistant].nav-link').click()")
+                            browser.run("document.querySelector('[name=g_assistant].nav-link').scrollIntoView()")
+                            browser.shoot(folder / f"lead-origin-{short}-{size}.png")
+                            browser.run("document.querySelector('[name=g_assistant_duplicate_ids]').scrollIntoView({block: 'center'})")
+                            browser.shoot(folder / f"lead-known-{short}-{size}.png")
+
         try:
             browser.open("wide")
             browser.go(f"{url}/web/login", "input[name=login]")
@@ -233,22 +280,19 @@ def main():
             trouble()
             until(lambda: browser.run(mark), "the mark appears on a page that is open")
             print(f"the mark appeared after {time.monotonic() - began:.1f} s")
-            for short, language in LANGUAGES.items():
-                call("boss", "res.users", "write", [boss], {"lang": language})
-                # The first page in a language builds its style sheets while it is shown.
-                browser.open("wide")
-                browser.go(*screens["connection"])
-                for size in SIZES:
-                    for name, (address, seen) in screens.items():
-                        if name not in wanted or (name == "settings" and size == "phone"):
-                            continue
-                        browser.open(size, HEIGHTS.get(name, {}).get(size))
-                        browser.go(address, seen)
-                        if name == "settings":
-                            browser.run("document.querySelector('.tab[data-key=g_assistant_connector]').click()")
-                            time.sleep(1)
-                            browser.run("document.querySelector('#g_assistant_health, [name=g_assistant_alert_screen]').scrollIntoView({block: 'center'})")
-                        browser.shoot(folder / f"{name}-{short}-{size}.png")
+            began = time.monotonic()
+            apply(leads.hot(boss))
+            applied = time.monotonic() - began
+            notice = "[...document.querySelectorAll('.o_g_assistant_hot_lead')].find((one) => one.textContent.includes('Al Malqa'))"
+            until(lambda: browser.run(f"!!{notice}"), "the notice of a hot lead appears")
+            print(f"a hot lead: applied in {applied:.2f} s, on the screen {time.monotonic() - began:.2f} s after it was sent")
+            browser.shoot(folder / "hot-lead-en-wide.png", toasts=True)
+            browser.run(f"{notice}.querySelector('.o_notification_buttons button').click()")
+            title = "document.querySelector('.o_form_view [name=name] textarea')?.value"
+            until(lambda: "Al Malqa" in (browser.run(title) or ""), "the notice opens its lead")
+            take([name for name in wanted if name not in OF_A_MONTH])
+            shell((HERE / "month.py").read_text())
+            take([name for name in wanted if name in OF_A_MONTH])
         finally:
             browser.process.terminate()
             browser.process.wait()

@@ -21,6 +21,9 @@ from . import g_assistant_spend
 from . import g_assistant_dashboard
 from . import g_assistant_dashboard_campaigns
 from . import g_assistant_campaign_report
+from . import g_assistant_duplicate
+from . import crm_lead_notice
+from . import crm_lead_origin
 from . import crm_lead_response
 from . import sale_order
 from . import sale_order_line

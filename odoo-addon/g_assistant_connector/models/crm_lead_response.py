@@ -5,18 +5,39 @@ done, a change of stage, salesperson or another tracked field. So it is looked f
 messages are made, and a save that posts nothing costs nothing.
 """
 
-from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import MissingError
+from datetime import timedelta
+
+from odoo import SUPERUSER_ID, _, api, fields, models
+from odoo.exceptions import MissingError, UserError
 from odoo.release import version_info
 from odoo.tools import SQL
 from odoo.tools.sql import column_exists
 
+from .. import config
+from .crm_lead import OWN
+
 # Posted without anybody having done anything about the lead.
 AUTOMATIC = ("user_notification", "auto_comment", "out_of_office")
 AVERAGED = {"aggregator" if version_info >= (18,) else "group_operator": "avg"}
-OWN = {"readonly": True, "copy": False}
 
 MINUTES = "round((extract(epoch FROM ({at} - l.create_date)) / 60)::numeric, 2)"
+# To group by: the same for everybody and always, unlike the limits of the colours.
+BANDS = [
+    ("5", "Within 5 Minutes"),
+    ("60", "Within an Hour"),
+    ("1440", "Within a Day"),
+    ("later", "Later"),
+]
+BAND = (
+    "CASE WHEN {0} <= 5 THEN '5' WHEN {0} <= 60 THEN '60' WHEN {0} <= 1440 THEN '1440'"
+    " WHEN {0} > 1440 THEN 'later' END"
+)
+WRITTEN = [
+    "g_assistant_first_action_at",
+    "g_assistant_response_minutes",
+    "g_assistant_response_band",
+]
+STATES = ("good", "late", "too_late")
 
 
 class CrmLead(models.Model):
@@ -25,9 +46,10 @@ class CrmLead(models.Model):
     # In cache whenever a lead is: asked for with each message on it.
     g_assistant_first_action_at = fields.Datetime(
         "First Action On",
-        **OWN,
-        help="When a person first did something about this lead: wrote a message or a note, was"
-        " mailed through, finished an activity, or changed its stage, its salesperson or another"
+        readonly=True,
+        copy=False,
+        help="When a person first did something about this lead: wrote a message, an e-mail"
+        " or a note, finished an activity, or changed its stage, its salesperson or another"
         " field whose changes are shown in the chatter. What the connector, OdooBot and customers"
         " do is no action. A lead that a person enters by hand has been acted on at once.",
     )
@@ -39,6 +61,17 @@ class CrmLead(models.Model):
         help="From the lead's creation to the first action of a person, nights and weekends"
         " included. Leads that a person enters by hand have none, and are in no average.",
     )
+
+    g_assistant_response_band = fields.Selection(BANDS, "Response", **OWN)
+    g_assistant_response_state = fields.Selection(
+        [("good", "In Time"), ("late", "Late"), ("too_late", "Too Late")],
+        string="Speed to Lead",
+        compute="_compute_g_assistant_response",
+        search="_search_g_assistant_response_state",
+        help="How the response time, or the time that the lead has been waiting, compares with"
+        " the limits in the settings of G-Assistant.",
+    )
+    g_assistant_response = fields.Char("Response Time", compute="_compute_g_assistant_response")
 
     def _auto_init(self):
         known = column_exists(self.env.cr, self._table, "g_assistant_first_action_at")
@@ -76,7 +109,9 @@ class CrmLead(models.Model):
                    SET g_assistant_first_action_at =
                            date_trunc('second', CASE WHEN entered THEN l.create_date ELSE f.at END),
                        g_assistant_response_minutes =
-                           CASE WHEN NOT entered THEN {MINUTES.format(at="f.at")} END
+                           CASE WHEN NOT entered THEN {MINUTES.format(at="f.at")} END,
+                       g_assistant_response_band =
+                           CASE WHEN NOT entered THEN {BAND.format(MINUTES.format(at="f.at"))} END
                   FROM found f WHERE f.id = l.id
                 """,
                 bot=SUPERUSER_ID,
@@ -85,6 +120,62 @@ class CrmLead(models.Model):
                 automatic=list(AUTOMATIC),
             )
         )
+
+    # ---- how it compares -------------------------------------------------------
+
+    # It grows while people look: no field that is stored says when it is another.
+    @api.depends_context("lang")
+    @api.depends("g_assistant_first_action_at", "g_assistant_response_band", "active")
+    def _compute_g_assistant_response(self):
+        good, late = config.response_minutes(self.env)
+        now = fields.Datetime.now()
+        for lead in self:
+            minutes, text = None, False
+            if lead.g_assistant_response_band:
+                minutes = lead.g_assistant_response_minutes
+                text = _("Answered after %s", self._g_assistant_span(minutes))
+            elif lead.create_date and lead.active and not lead.g_assistant_first_action_at:
+                minutes = (now - lead.create_date).total_seconds() / 60
+                text = _("Waiting for %s", self._g_assistant_span(minutes))
+            lead.g_assistant_response = text
+            lead.g_assistant_response_state = minutes is not None and (
+                "good" if minutes <= good else "late" if minutes <= late else "too_late"
+            )
+
+    @api.model
+    def _g_assistant_span(self, minutes):
+        if minutes < 90:
+            return _("%d min", minutes)
+        hours = minutes / 60
+        return _("%d h", hours) if hours < 48 else _("%d days", hours / 24)
+
+    @api.model
+    def _search_g_assistant_response_state(self, operator, value):
+        values = {value} if isinstance(value, str) else set(value or ())
+        if operator not in ("=", "in", "!=", "not in") or not values <= set(STATES):
+            raise UserError(_("Speed to lead is in time, late or too late."))
+        wanted = values if operator in ("=", "in") else set(STATES) - values
+        good, late = config.response_minutes(self.env)
+        spans = {"good": (None, good), "late": (good, late), "too_late": (late, None)}
+        now = fields.Datetime.now()
+        parts = []
+        for state in wanted:
+            above, top = spans[state]
+            answered = [("g_assistant_response_band", "!=", False)]
+            waiting = [("g_assistant_first_action_at", "=", False), ("active", "=", True)]
+            if above is not None:
+                answered.append(("g_assistant_response_minutes", ">", above))
+                waiting.append(("create_date", "<", now - timedelta(minutes=above)))
+            if top is not None:
+                answered.append(("g_assistant_response_minutes", "<=", top))
+                waiting.append(("create_date", ">=", now - timedelta(minutes=top)))
+            parts += [answered, waiting]
+        if not parts:
+            return [("id", "=", False)]
+        joined = [term for part in parts for term in ["&"] * (len(part) - 1) + part]
+        return ["|"] * (len(parts) - 1) + joined
+
+    # ---- what counts -----------------------------------------------------------
 
     @api.model
     def _g_assistant_id_of(self, xmlid):
@@ -109,7 +200,8 @@ class CrmLead(models.Model):
                 f"""
                 UPDATE crm_lead l
                    SET g_assistant_first_action_at = date_trunc('second', a.at),
-                       g_assistant_response_minutes = {MINUTES.format(at="a.at")}
+                       g_assistant_response_minutes = {MINUTES.format(at="a.at")},
+                       g_assistant_response_band = {BAND.format(MINUTES.format(at="a.at"))}
                   FROM (SELECT t.id, GREATEST(l.create_date, LEAST(t.at, %s)) AS at
                           FROM unnest(%s::int[], %s::timestamp[]) AS t(id, at)
                           JOIN crm_lead l ON l.id = t.id
@@ -121,9 +213,7 @@ class CrmLead(models.Model):
                 list(times.values()),
             )
         )
-        leads.invalidate_recordset(
-            ["g_assistant_first_action_at", "g_assistant_response_minutes"], flush=False
-        )
+        leads.invalidate_recordset(WRITTEN, flush=False)
 
 
 class ResUsers(models.Model):
@@ -145,32 +235,34 @@ class MailMessage(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         messages = super().create(vals_list)
-        if any(vals.get("model") == "crm.lead" for vals in vals_list):
-            messages._g_assistant_note_action()
+        of_leads = {
+            message: vals["res_id"]
+            for message, vals in zip(messages, vals_list, strict=True)
+            if vals.get("model") == "crm.lead" and vals.get("res_id")
+        }
+        if of_leads:
+            self.sudo()._g_assistant_note_action(of_leads)
         return messages
 
-    def _g_assistant_note_action(self):
-        """The first of a person's messages on a lead that nobody has acted on."""
-        messages = self.sudo().filtered(
-            lambda one: one.model == "crm.lead"
-            and one.res_id
-            and one.author_id
-            and one.message_type not in AUTOMATIC
-        )
-        leads = self.env["crm.lead"].sudo().browse(messages.mapped("res_id"))
+    @api.model
+    def _g_assistant_note_action(self, of_leads):
+        """The first message of a person on leads that nobody has acted on: ``{message: lead}``."""
+        leads = self.env["crm.lead"].browse(set(of_leads.values()))
         try:
             waiting = set(leads.filtered(lambda lead: not lead.g_assistant_first_action_at).ids)
         except MissingError:
             # One that is deleted still gets messages.
             return
-        messages = messages.filtered(lambda one: one.res_id in waiting)
-        if not messages:
+        if not waiting:
             return
         created = leads._g_assistant_id_of("crm.mt_lead_create")
+        messages = self.browse(one.id for one, lead_id in of_leads.items() if lead_id in waiting)
         times = {
             one.res_id: one.date
             for one in messages.sorted("date", reverse=True)
-            if one.subtype_id.id != created and one._g_assistant_by_person()
+            if one.message_type not in AUTOMATIC
+            and one.subtype_id.id != created
+            and one._g_assistant_by_person()
         }
         if times:
             leads._g_assistant_acted(times)
@@ -178,5 +270,6 @@ class MailMessage(models.Model):
     def _g_assistant_by_person(self):
         """Whether its author is one: mail from outside is posted by OdooBot for them."""
         user = self.env.user
-        users = user if user.partner_id == self.author_id else self.author_id.user_ids
+        author = self.author_id
+        users = user if author and user.partner_id == author else author.user_ids
         return any(one._g_assistant_is_person() for one in users)

@@ -67,6 +67,10 @@ class Operation:
         self.turn = None
         # The person was known: the record is another's, and this is added to it.
         self.attached = False
+        # The values, checked, of one that is attached: to tell apart later what it brought.
+        self.came = {}
+        # The lead was hot before: only what makes it so is told.
+        self.was_hot = False
         self.result = None
 
     def finish(self, status, res_id=None, kept=(), error=None):
@@ -428,21 +432,34 @@ class Applier(models.AbstractModel):
         if not created:
             return
         records = created[0][1].browse(record.id for _op, record in created)
-        mirrored = records._name in kinds.NOUNS
-        held = self.env["g_assistant.mirror"]._held(records) if mirrored else {}
-        known = self.env["g_assistant.mirror"]._shape(records._name).held if mirrored else ()
+        texts = self._written_texts(records, [operation.values for operation, _record in created])
         for operation, record in created:
-            # All that Odoo holds, so that a default does not look like a person's change later.
-            rest = [name for name in operation.values if name not in known]
-            text = json.dumps({name: values.held(record, name) for name in rest})
-            whole = held.get(record.id)
-            if whole:
-                text = whole[:-1] + "," + text[1:] if rest else whole
+            text = texts[record.id]
             bound[operation.model, operation.ref] = Bound(record.id, text, changed=True)
             self._know_person(operation, record.id, bound)
             operation.finish("created", record.id)
         self.env["g_assistant.owner"]._note(created)
         self.env["g_assistant.duplicates"]._note_created(created)
+        if records._name == kinds.LEAD and not operations[0].silent:
+            records._g_assistant_arrived()
+
+    @api.model
+    def _written_texts(self, records, came):
+        """What bindings keep of new records, by id, in JSON text: all that Odoo holds, so that
+        a default does not look like a person's change later. ``came``: the values of each."""
+        mirror = self.env["g_assistant.mirror"]
+        mirrored = records._name in kinds.NOUNS
+        held = mirror._held(records) if mirrored else {}
+        known = mirror._shape(records._name).held if mirrored else ()
+        texts = {}
+        for record, names in zip(records, came, strict=True):
+            rest = [name for name in names if name not in known]
+            text = json.dumps({name: values.held(record, name) for name in rest})
+            whole = held.get(record.id)
+            if whole:
+                text = whole[:-1] + "," + text[1:] if rest else whole
+            texts[record.id] = text
+        return texts
 
     @api.model
     def _create_values(self, operation, bound):
@@ -488,10 +505,13 @@ class Applier(models.AbstractModel):
             except Unfit as error:
                 operation.refuse(error)
                 continue
+            if operation.attached:
+                operation.came = parsed
             parsed = {n: v for n, v in parsed.items() if n not in operation.create_only}
             record = records.browse(binding.res_id).with_prefetch(records.ids)
             if model_name == kinds.LEAD:
                 parsed = record._g_assistant_keep_score(parsed)
+                operation.was_hot = record.sudo()._g_assistant_is_hot()
             prepared[operation] = (record.with_context(**operation.context), binding, parsed)
 
         def run(some):
@@ -505,6 +525,10 @@ class Applier(models.AbstractModel):
                     binding.written[name] = value
                     binding.changed = True
             self._know_person(operation, record.id, bound)
+            if model_name == kinds.LEAD and not operation.silent:
+                known = operation.was_hot and not record.g_assistant_notice_due
+                if operation.attached or not known:
+                    record._g_assistant_arrived()
             operation.finish("updated" if done else "unchanged", record.id, kept)
 
     @api.model
@@ -514,10 +538,13 @@ class Applier(models.AbstractModel):
         if operation.action in ("confirm", "cancel"):
             done, kept, agreed = self._change_state(operation.action, record), [], []
         else:
-            if operation.attached and operation.match["decision"]["do"] == "reopen":
-                self.env["g_assistant.duplicates"]._reopen(record)
+            if operation.attached:
+                before = self.env["g_assistant.duplicate"]._before(record, parsed)
+                if operation.match["decision"]["do"] == "reopen":
+                    self.env["g_assistant.duplicates"]._reopen(record)
             done, kept, agreed = self._update(operation, record, binding, parsed)
         if operation.attached:
+            self.env["g_assistant.duplicate"]._remember(operation, record, record.browse(), before)
             self.env["g_assistant.owner"]._adopt(operation, record)
             self.env["g_assistant.duplicates"]._note_attached(
                 operation, record, {} if operation.message else parsed

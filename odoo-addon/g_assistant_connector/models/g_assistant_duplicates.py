@@ -311,13 +311,16 @@ class Duplicates(models.AbstractModel):
             texts = self._in_language_of(record)
             record._message_log(body=texts._body_created(decision, other))
             user = record.user_id or record.team_id.user_id
+            activity = None
             if decision["do"] == "ask" and user and not operation.silent:
-                record.activity_schedule(
+                activity = record.activity_schedule(
                     "mail.mail_activity_data_todo",
                     summary=texts._summary_ask(),
                     note=texts._body_created(decision, other),
                     user_id=user.id,
                 )
+            decisions = self.env["g_assistant.duplicate"]
+            decisions._remember(operation, record, other, activity=activity)
 
     @api.model
     def _note_attached(self, operation, record, parsed):

@@ -47,6 +47,25 @@ class ResConfigSettings(models.TransientModel):
         "res.users", string="Who Is Told", domain=[("share", "=", False)]
     )
 
+    g_assistant_response_good = fields.Integer(
+        string="In Time Within (Minutes)",
+        config_parameter=config.RESPONSE_GOOD,
+        default=config.DEFAULT_RESPONSE_GOOD,
+    )
+    g_assistant_response_late = fields.Integer(
+        string="Too Late After (Minutes)",
+        config_parameter=config.RESPONSE_LATE,
+        default=config.DEFAULT_RESPONSE_LATE,
+    )
+    g_assistant_hot_score = fields.Integer(
+        string="Score of at Least",
+        config_parameter=config.HOT_SCORE,
+        default=config.DEFAULT_HOT_SCORE,
+    )
+    g_assistant_hot_revenue = fields.Float(
+        string="Expected Revenue of at Least", config_parameter=config.HOT_REVENUE
+    )
+
     g_assistant_lead_created = fields.Boolean(string="Lead created")
     g_assistant_lead_updated = fields.Boolean(string="Lead updated")
     g_assistant_lead_won = fields.Boolean(string="Lead won")

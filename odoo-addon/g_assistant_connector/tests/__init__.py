@@ -2,12 +2,15 @@ from . import test_apply
 from . import test_bindings
 from . import test_browser
 from . import test_browser_connection
+from . import test_browser_lead
 from . import test_capture
 from . import test_connection
 from . import test_events
 from . import test_guard
 from . import test_intake
+from . import test_lead_badges
 from . import test_merge
+from . import test_notice
 from . import test_order
 from . import test_pull
 from . import test_response
@@ -15,6 +18,7 @@ from . import test_sender
 from . import test_settings
 from . import test_conversations
 from . import test_duplicates
+from . import test_duplicate_undo
 from . import test_owner
 from . import test_late_flags
 from . import test_dashboard

@@ -1,6 +1,7 @@
 from odoo import fields
 from odoo.tests import new_test_user, tagged
 
+from .. import config
 from .common import BridgeCase
 
 
@@ -149,7 +150,9 @@ class TestResponse(BridgeCase):
         self.env["g_assistant.capture"]._install()
         self.assertActed(self.came)
         self.assertWaiting(waiting)
-        self.assertEqual(by_hand.g_assistant_first_action_at, by_hand.create_date.replace(microsecond=0))
+        self.assertEqual(
+            by_hand.g_assistant_first_action_at, by_hand.create_date.replace(microsecond=0)
+        )
         self.assertFalse(by_hand.g_assistant_response_minutes)
 
     def test_a_message_on_an_answered_lead_costs_no_query(self):
@@ -158,4 +161,30 @@ class TestResponse(BridgeCase):
         self.end_transaction()
         message = lead.message_post(body="Called again")
         with self.assertQueryCount(0):
-            message._g_assistant_note_action()
+            message.sudo()._g_assistant_note_action({message: lead.id})
+
+    def test_colours(self):
+        params = self.env["ir.config_parameter"]
+        for minutes, state in ((2, "good"), (30, "late"), (300, "too_late")):
+            lead = self.arrived(f"waiting{minutes}", minutes)
+            self.assertEqual(lead.g_assistant_response_state, state)
+            self.assertFalse(lead.g_assistant_response_band)
+            found = self.env["crm.lead"].search
+            here = [("id", "=", lead.id)]
+            self.assertTrue(found(here + [("g_assistant_response_state", "=", state)]))
+            self.assertFalse(found(here + [("g_assistant_response_state", "!=", state)]))
+            lead.with_user(self.seller).message_post(body="Called")
+            self.env.invalidate_all()
+            self.assertEqual(lead.g_assistant_response_state, state)
+            self.assertTrue(found(here + [("g_assistant_response_state", "in", [state])]))
+            others = [one for one in ("good", "late", "too_late") if one != state]
+            self.assertFalse(found(here + [("g_assistant_response_state", "in", others)]))
+        self.assertEqual(lead.g_assistant_response_band, "1440")
+        self.assertEqual(lead.g_assistant_response, "Answered after 5 h")
+        params.set_param(config.RESPONSE_LATE, "600")
+        self.env.invalidate_all()
+        self.assertEqual(lead.g_assistant_response_state, "late")
+        waiting = self.arrived("archived", 300)
+        waiting.active = False
+        self.assertFalse(waiting.g_assistant_response_state)
+        self.assertFalse(self.env["crm.lead"].new({}).g_assistant_response)
