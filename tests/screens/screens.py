@@ -29,6 +29,8 @@ ROOT = HERE.parents[1]
 ENV = ROOT / "tests/odoo/odoo-env"
 DATABASE = "screens"
 SIZES = {"wide": (1280, 720), "phone": (390, 844)}
+# Those that show a month of leads, which would crowd the others.
+OF_A_MONTH = ("dashboard", "campaigns")
 # Screens that are longer than a page.
 HEIGHTS = {"dashboard": {"wide": 1720, "phone": 1720}}
 LANGUAGES = {"en": "en_US", "ar": "ar_001"}
@@ -37,6 +39,12 @@ LANGUAGES = {"en": "en_US", "ar": "ar_001"}
 def odoo_env(*arguments):
     text = subprocess.run([ENV, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line), text.strip()
+
+
+def shell(code):
+    options = ["--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"]
+    done = subprocess.run([ENV, "odoo", "shell", *options], input=code, text=True, check=True, stdout=subprocess.PIPE)
+    return done.stdout
 
 
 def ago(**delta):
@@ -102,24 +110,6 @@ def parked_job():
         "payload": json.dumps(values, ensure_ascii=False, indent=2),
         "editable": True,
     }
-
-
-def changes(call):
-    """A lead with a history; returns its id."""
-    stages = call("boss", "crm.stage", "search", [], 0, 3)
-    values = {"name": "Villa automation", "contact_name": "سارة العتيبي", "phone": "+966501234567", "city": "Riyadh"}
-    [sales] = call("boss", "res.users", "search", [["login", "=", "sales"]])
-    operation = {"key": "website:lead:1:0", "model": "crm.lead", "action": "upsert", "ref": "website:1"}
-    values = {**values, "type": "opportunity", "user_id": sales, "stage_id": stages[0]}
-    [made] = json.loads(call("daemon", "g_assistant.bridge", "apply", json.dumps([{**operation, "values": values}])))
-    lead = made["id"]
-    call("sales", "crm.lead", "write", [lead], {"stage_id": stages[1], "expected_revenue": 45_000})
-    call("sales", "crm.lead", "write", [lead], {"phone": "+966509998888", "priority": "2"})
-    update = {**operation, "key": "website:lead:1:1", "values": {"city": "Diriyah"}}
-    call("daemon", "g_assistant.bridge", "apply", json.dumps([update]))
-    call("boss", "crm.lead", "write", [lead], {"stage_id": stages[2]})
-    call("daemon", "g_assistant.bridge", "events")
-    return lead
 
 
 class Browser:
@@ -188,6 +178,24 @@ def until(check, what):
     sys.exit(f"never happened: {what}")
 
 
+def changes(call):
+    """A lead with a history; returns its id."""
+    stages = call("boss", "crm.stage", "search", [], 0, 3)
+    values = {"name": "Villa automation", "contact_name": "سارة العتيبي", "phone": "+966501234567", "city": "Riyadh"}
+    [sales] = call("boss", "res.users", "search", [["login", "=", "sales"]])
+    operation = {"key": "website:lead:1:0", "model": "crm.lead", "action": "upsert", "ref": "website:1"}
+    values = {**values, "type": "opportunity", "user_id": sales, "stage_id": stages[0]}
+    [made] = json.loads(call("daemon", "g_assistant.bridge", "apply", json.dumps([{**operation, "values": values}])))
+    lead = made["id"]
+    call("sales", "crm.lead", "write", [lead], {"stage_id": stages[1], "expected_revenue": 45_000})
+    call("sales", "crm.lead", "write", [lead], {"phone": "+966509998888", "priority": "2"})
+    update = {**operation, "key": "website:lead:1:1", "values": {"city": "Diriyah"}}
+    call("daemon", "g_assistant.bridge", "apply", json.dumps([update]))
+    call("boss", "crm.lead", "write", [lead], {"stage_id": stages[2]})
+    call("daemon", "g_assistant.bridge", "events")
+    return lead
+
+
 def main():
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "docs/screens").resolve()
     template, _ = odoo_env("template", "g_connector", "--modules", "g_assistant_connector", "--addons", str(ROOT / "odoo-addon"))
@@ -196,24 +204,13 @@ def main():
     groups["sales"] = "sales_team.group_sale_salesman"
     for login, group in groups.items():
         odoo_env("user", DATABASE, login, login * 3, "--groups", group)
-    subprocess.run(
-        [ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"],
-        input="env['res.lang']._activate_lang('ar_001')\n"
+    shell(
+        "env['res.lang']._activate_lang('ar_001')\n"
         "env['ir.module.module'].search([('state', '=', 'installed')])._update_translations(['ar_001'])\n"
         "env.cr.commit()\n"
-        f"exec(open({str(HERE / 'month.py')!r}).read())\n",
-        text=True,
-        check=True,
-        stdout=subprocess.DEVNULL,
     )
-    shell = subprocess.run(
-        [ENV, "odoo", "shell", "--no-http", "-d", DATABASE, f"--addons-path={ROOT / 'odoo-addon'}", "--log-level=error"],
-        input=f"exec(open({str(ROOT / 'tests/screens/customer.py')!r}).read())\n",
-        text=True,
-        check=True,
-        stdout=subprocess.PIPE,
-    )
-    customer = next(line for line in shell.stdout.splitlines() if "CUSTOMER=" in line).split("CUSTOMER=")[1]
+    told = shell(f"exec(open({str(HERE / 'customer.py')!r}).read())\n")
+    customer = next(line for line in told.splitlines() if "CUSTOMER=" in line).split("CUSTOMER=")[1]
     server, _ = odoo_env("serve", "--name", DATABASE, "--db", DATABASE, "--restart")
     url = server["URL"]
 
@@ -226,7 +223,7 @@ def main():
     state = report()
     call("daemon", "g_assistant.bridge", "report", json.dumps({**state, "parked": 0, "sources": [], "parked_jobs": []}))
     [connection] = call("boss", "g_assistant.connection", "search", [])
-    lead = changes(call)
+    changed = changes(call)
 
     def trouble():
         call("daemon", "g_assistant.bridge", "report", json.dumps(state))
@@ -243,30 +240,60 @@ def main():
     call("boss", "crm.lead", "message_post", [flat])
     # Of one person, so not in one call: the second is compared with what the first one made.
     _attached, [asked] = (apply(one) for one in leads.again(villa, boss))
-    for one, minutes in ((villa, 3), (jeddah, 47), (asked, 190)):
-        moved = f"UPDATE crm_lead SET create_date = create_date - {minutes} * interval '1 minute' WHERE id = {one}"
+    for lead, minutes in ((villa, 3), (jeddah, 47), (asked, 190)):
+        moved = f"UPDATE crm_lead SET create_date = create_date - {minutes} * interval '1 minute' WHERE id = {lead}"
         odoo_env("psql", DATABASE, "-qc", moved)
 
     action = "g_assistant_connector.g_assistant"
     screens = {
         "connection": (f"{url}/odoo/action-{action}_connection_action/{connection}", ".o_form_view .o_data_row"),
         "parked": (f"{url}/odoo/action-{action}_parked_action/1", ".o_form_view .o_field_widget[name=error]"),
+        "dashboard": (f"{url}/odoo/action-{action}_dashboard_action", "[data-block=week] td"),
+        "campaigns": (f"{url}/odoo/action-{action}_campaign_report_action", ".o_pivot td"),
         "lead": (f"{url}/odoo/crm/{villa}", ".o_form_view .o_g_assistant_score"),
         "lead-asked": (f"{url}/odoo/crm/{asked}", ".o_form_view .alert"),
         "pipeline": (f"{url}/odoo/crm", ".o_kanban_record .o_g_assistant_score"),
         "leads": (f"{url}/odoo/action-crm.crm_lead_all_leads", ".o_data_row .o_g_assistant_score, .o_kanban_record .o_g_assistant_score"),
         "customer": (f"{url}/odoo/{customer}/action-{action}_person_action", ".o_g_assistant_entry"),
         "conversation": (f"{url}/odoo/{customer}/action-{action}_thread_action", ".o_g_assistant_entry"),
-        "history": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
-        "restore": (f"{url}/odoo/crm/{lead}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
-        "dashboard": (f"{url}/odoo/action-{action}_dashboard_action", "[data-block=week] td"),
-        "campaigns": (f"{url}/odoo/action-{action}_campaign_report_action", ".o_pivot td"),
+        "history": (f"{url}/odoo/crm/{changed}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
+        "restore": (f"{url}/odoo/crm/{changed}/action-{action}_history_action_lead", ".o_data_row, .o_kanban_record"),
         "settings": (f"{url}/odoo/settings#g_assistant_connector", ".o_setting_container"),
     }
     wanted = sys.argv[2:] or list(screens)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(profile)
+
+        def take(names):
+            for short, language in LANGUAGES.items():
+                call("boss", "res.users", "write", [boss], {"lang": language})
+                # The first page in a language builds its style sheets while it is shown.
+                browser.open("wide")
+                browser.go(*screens["connection"])
+                for size in SIZES:
+                    for name in names:
+                        address, seen = screens[name]
+                        if name == "settings" and size == "phone":
+                            continue
+                        browser.open(size, HEIGHTS.get(name, {}).get(size))
+                        browser.go(address, seen)
+                        if name == "restore":
+                            browser.run("[...document.querySelectorAll('button[name=action_restore]')].at(-1).click()")
+                            found = "!!document.querySelector('.modal .o_field_widget[name=line_ids]')"
+                            until(lambda found=found: browser.run(found), "the wizard is there")
+                        if name == "settings":
+                            browser.run("document.querySelector('.tab[data-key=g_assistant_connector]').click()")
+                            time.sleep(1)
+                            browser.run("document.querySelector('#g_assistant_health, [name=g_assistant_alert_screen]').scrollIntoView({block: 'center'})")
+                        browser.shoot(folder / f"{name}-{short}-{size}.png")
+                        if name == "lead":
+                            browser.run("document.querySelector('[name=g_assistant].nav-link').click()")
+                            browser.run("document.querySelector('[name=g_assistant].nav-link').scrollIntoView()")
+                            browser.shoot(folder / f"lead-origin-{short}-{size}.png")
+                            browser.run("document.querySelector('[name=g_assistant_duplicate_ids]').scrollIntoView({block: 'center'})")
+                            browser.shoot(folder / f"lead-known-{short}-{size}.png")
+
         try:
             browser.open("wide")
             browser.go(f"{url}/web/login", "input[name=login]")
@@ -295,32 +322,9 @@ def main():
             browser.run(f"{notice}.querySelector('.o_notification_buttons button').click()")
             title = "document.querySelector('.o_form_view [name=name] textarea')?.value"
             until(lambda: "Al Malqa" in (browser.run(title) or ""), "the notice opens its lead")
-            for short, language in LANGUAGES.items():
-                call("boss", "res.users", "write", [boss], {"lang": language})
-                # The first page in a language builds its style sheets while it is shown.
-                browser.open("wide")
-                browser.go(*screens["connection"])
-                for size in SIZES:
-                    for name, (address, seen) in screens.items():
-                        if name not in wanted or (name == "settings" and size == "phone"):
-                            continue
-                        browser.open(size, HEIGHTS.get(name, {}).get(size))
-                        browser.go(address, seen)
-                        if name == "restore":
-                            browser.run("[...document.querySelectorAll('button[name=action_restore]')].at(-1).click()")
-                            found = "!!document.querySelector('.modal .o_field_widget[name=line_ids]')"
-                            until(lambda found=found: browser.run(found), "the wizard is there")
-                        if name == "settings":
-                            browser.run("document.querySelector('.tab[data-key=g_assistant_connector]').click()")
-                            time.sleep(1)
-                            browser.run("document.querySelector('#g_assistant_health, [name=g_assistant_alert_screen]').scrollIntoView({block: 'center'})")
-                        browser.shoot(folder / f"{name}-{short}-{size}.png")
-                        if name == "lead":
-                            browser.run("document.querySelector('[name=g_assistant].nav-link').click()")
-                            browser.run("document.querySelector('[name=g_assistant].nav-link').scrollIntoView()")
-                            browser.shoot(folder / f"lead-origin-{short}-{size}.png")
-                            browser.run("document.querySelector('[name=g_assistant_duplicate_ids]').scrollIntoView({block: 'center'})")
-                            browser.shoot(folder / f"lead-known-{short}-{size}.png")
+            take([name for name in wanted if name not in OF_A_MONTH])
+            shell((HERE / "month.py").read_text())
+            take([name for name in wanted if name in OF_A_MONTH])
         finally:
             browser.process.terminate()
             browser.process.wait()
