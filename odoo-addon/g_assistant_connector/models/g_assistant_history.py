@@ -270,8 +270,9 @@ class History(models.Model):
             records = self.env[model_name].with_context(active_test=False)
             readable[model_name] = set(records.search([("id", "in", ids)]).ids if ids else ())
         return self.filtered(
-            lambda one: one.res_id in readable[one.model]
-            or not (one.sudo().lead_id or one.sudo().order_id)
+            lambda one: (
+                one.res_id in readable[one.model] or not (one.sudo().lead_id or one.sudo().order_id)
+            )
         )
 
     @api.depends("old_value", "new_value")
@@ -375,7 +376,9 @@ class History(models.Model):
             text,
             format_amount(self.env, line["price_unit"], self._currency("currency_id")),
         )
-        return f"{text} (−{formatLang(self.env, line['discount'])} %)" if line["discount"] else text
+        if line["discount"]:
+            text += f" (−{formatLang(self.env, line['discount'])} %)"
+        return text
 
     def _currency(self, field):
         company = self.company_id or self.env.company

@@ -1,4 +1,3 @@
-import json
 from datetime import timedelta
 
 from odoo import fields
@@ -150,7 +149,9 @@ class TestHistory(HistoryCase):
 
     def test_lines_of_an_order(self):
         order = self.order()
-        self.change(order, self.sara, {"order_line": [(1, order.order_line[0].id, {"product_uom_qty": 3})]})
+        self.change(
+            order, self.sara, {"order_line": [(1, order.order_line[0].id, {"product_uom_qty": 3})]}
+        )
         old, new = self.texts(order, "order_line")
         self.assertRegex(old, r"^2\.00 × Filter · .*40\.00")
         self.assertRegex(new, r"^3\.00 × Filter · .*40\.00")
@@ -181,10 +182,17 @@ class TestHistory(HistoryCase):
         lead = self.lead(user_id=self.sara.id)
         order = self.order()
         for record in (lead, order):
-            changes = self.change(record, self.sara, {"user_id": self.sara.id, **self._some(record)})
+            changes = self.change(
+                record, self.sara, {"user_id": self.sara.id, **self._some(record)}
+            )
             changes = changes.filtered("field")
             self.assertTrue(changes)
-            for user, seen in ((self.sara, 1), (self.omar, 0), (self.all_leads, 1), (self.manager, 1)):
+            for user, seen in (
+                (self.sara, 1),
+                (self.omar, 0),
+                (self.all_leads, 1),
+                (self.manager, 1),
+            ):
                 found = changes.with_user(user).search([("id", "in", changes.ids)])
                 self.assertEqual(bool(found), bool(seen), user.login)
             with self.assertRaises(AccessError):
@@ -401,10 +409,11 @@ class TestRestore(HistoryCase):
         )
         self.change(order, self.sara, {"order_line": [(1, product.id, {"discount": 10})]})
         self.restore(self.changes(order, "order_line")[-1], self.sara)
-        lines = [(line.product_uom_qty, line.price_unit, line.discount, line.name) for line in order.order_line]
-        self.assertEqual(
-            sorted(lines), [(0, 0, 0, "By crane"), (2, 40, 0, "Filter")]
-        )
+        lines = [
+            (line.product_uom_qty, line.price_unit, line.discount, line.name)
+            for line in order.order_line
+        ]
+        self.assertEqual(sorted(lines), [(0, 0, 0, "By crane"), (2, 40, 0, "Filter")])
         self.assertEqual(order.order_line.filtered("product_id"), product)
 
     def test_an_agreed_order_is_not_turned_back(self):

@@ -31,7 +31,9 @@ def may(*roles, rights="r"):
 
 MODELS = {
     "g_assistant.binding": may("admin", "system"),
-    "g_assistant.campaign.report": may("viewer", "all_leads", "manager", "daemon", "admin", "system"),
+    "g_assistant.campaign.report": may(
+        "viewer", "all_leads", "manager", "daemon", "admin", "system"
+    ),
     "g_assistant.connection": may("admin", "system", rights="rd"),
     "g_assistant.connection.form": may("admin", "system"),
     "g_assistant.connection.source": may("admin", "system"),

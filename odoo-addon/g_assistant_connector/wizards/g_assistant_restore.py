@@ -97,7 +97,7 @@ class Restore(models.TransientModel):
             change, then = before[line.field]
             blocked, problem = self._problem(record, told[line.field], line.field, then, change)
             if blocked:
-                raise UserError(f"{line.label}: {problem}")
+                raise UserError(_("%(field)s: %(problem)s", field=line.label, problem=problem))
             vals[line.field] = _to_orm(record, line.field, then)
             labels.append(line.label)
         if not vals:
@@ -181,7 +181,8 @@ class Restore(models.TransientModel):
             return False, False
         else:
             comodel = change._comodel(record._name, name)
-            gone = self._gone(comodel, then if isinstance(then, list) else [then]) if comodel else ()
+            linked = then if isinstance(then, list) else [then]
+            gone = self._gone(comodel, linked) if comodel else ()
             names = json.loads(change.sudo().names or "{}")
             texts = [names.get(str(one), str(one)) for one in sorted(gone)]
         if not gone:
