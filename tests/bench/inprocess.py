@@ -230,8 +230,8 @@ def specification(model, arch):
     """What the web client asks for a view: its fields, by name those that they point to."""
     wanted = {}
     for node in arch.iter("field"):
-        # Not the fields of a list within a form.
-        if any(above.tag == "field" for above in node.iterancestors()):
+        # Not the fields of a list within a form, nor columns that nobody has asked for.
+        if any(above.tag == "field" for above in node.iterancestors()) or node.get("optional") == "hide":
             continue
         field = model._fields[node.get("name")]
         part = {}
