@@ -49,7 +49,8 @@ torture: build ## Real faults for more than an hour; SEED=7 repeats a run, ONLY=
 torture-short: build ## The same in a few minutes
 	$(CARGO) test --locked --test torture -- $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
-addon-test: ## The addon's own tests, inside the real Odoo; its installation, upgrade and removal
+addon-test: ## The addon's lints and its own tests, inside the real Odoo; its installation, upgrade and removal
+	odoo-addon/lint
 	odoo-addon/test-addon
 	odoo-addon/test-lifecycle
 

@@ -136,7 +136,7 @@ class Sender:
             cr.execute("SELECT pg_advisory_xact_lock(%s)", [DIGEST_LOCK])
             more = events._digest()
             # Committed before they are sent: an event must have one id for ever.
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
             self._begin(cr)
             cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
             delay = events._send_batch() if cr.fetchone()[0] else BUSY

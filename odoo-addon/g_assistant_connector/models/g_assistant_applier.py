@@ -586,9 +586,7 @@ class Applier(models.AbstractModel):
         known = {} if fills else {**operation.base, **binding.written}
         now = {name: values.held(record, name) for name in parsed}
         decisions = {
-            name: merge.decide(
-                known.get(name, merge.UNKNOWN), now[name], new, name in owned
-            )
+            name: merge.decide(known.get(name, merge.UNKNOWN), now[name], new, name in owned)
             for name, new in parsed.items()
         }
         to_write = [name for name, decision in decisions.items() if decision == merge.WRITE]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from markupsafe import Markup
 
 from odoo import _, api, fields, models
+from odoo.tools import SQL
 
 from .. import kinds
 from ..values import Unfit
@@ -86,7 +87,8 @@ class Duplicates(models.AbstractModel):
     @api.model
     def _uninstall(self):
         for name in ("email", "words", "incomplete", "phone", "mobile"):
-            self.env.cr.execute(f"DROP INDEX IF EXISTS g_assistant_lead_{name}_index")
+            index = SQL.identifier(f"g_assistant_lead_{name}_index")
+            self.env.cr.execute(SQL("DROP INDEX IF EXISTS %s", index))
 
     @api.model
     def _check_form(self, match):
@@ -123,9 +125,7 @@ class Duplicates(models.AbstractModel):
         if not new:
             return {}
         companies = {operation: self._company(operation, bound) for operation in new}
-        self._lock(
-            {(companies[operation], *key) for operation in new for key in keys[operation]}
-        )
+        self._lock({(companies[operation], *key) for operation in new for key in keys[operation]})
         self.env["crm.lead"].flush_model()
         with self._latest() as cr:
             found = self._find(cr, [(keys[operation], companies[operation]) for operation in new])
@@ -134,9 +134,7 @@ class Duplicates(models.AbstractModel):
             if (operation.model, operation.ref) in refs:
                 # An update of what the first one makes.
                 continue
-            mine = {
-                (companies[operation], *key) for key in keys[operation] if key[0] not in WEAK
-            }
+            mine = {(companies[operation], *key) for key in keys[operation] if key[0] not in WEAK}
             if mine & taken:
                 # The one before it in this batch is not there to be compared yet.
                 self._leave(operation, [])
@@ -221,8 +219,7 @@ class Duplicates(models.AbstractModel):
         # One query for each index.
         queries = [("emails", f"{EMAIL} = w.key AND email_normalized IS NOT NULL")]
         queries += [
-            ("phones", f"{phone_sql(column)} = w.key AND {column} IS NOT NULL")
-            for column in phones
+            ("phones", f"{phone_sql(column)} = w.key AND {column} IS NOT NULL") for column in phones
         ]
         named = f"{WORDS} @> ARRAY[w.key] AND {NAMED}"
         queries += [("words", named), ("incomplete", f"{named} AND {INCOMPLETE}")]
@@ -296,7 +293,6 @@ class Duplicates(models.AbstractModel):
             "country": (lead.country_id or lead.company_id.country_id).code or None,
         }
 
-
     # ---- telling people --------------------------------------------------------
 
     @api.model
@@ -367,7 +363,10 @@ class Duplicates(models.AbstractModel):
             other.display_name,
         )
         if decision["do"] == "ask":
-            text = _("This may be the person of %(lead)s (%(reason)s). Please look, and merge them if so.")
+            text = _(
+                "This may be the person of %(lead)s (%(reason)s)."
+                " Please look, and merge them if so."
+            )
         else:
             text = _("The person of %(lead)s is back (%(reason)s).")
         return self._filled(text, lead=link, reason=self._in_words(decision))
@@ -432,8 +431,9 @@ class CrmLead(models.Model):
     )
 
     def init(self):
-        super().init()
+        result = super().init()
         self.env["g_assistant.duplicates"]._index()
+        return result
 
     @api.depends_context("lang")
     @api.depends("g_assistant_duplicate_evidence")

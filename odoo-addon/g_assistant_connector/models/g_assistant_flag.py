@@ -6,6 +6,7 @@ from ..values import Unfit
 # Flags that only Odoo can raise.
 LATE = ("DNC_LIST", "DUPLICATE")
 
+
 class Flag(models.Model):
     """Something odd about a lead, as the daemon told it."""
 
@@ -145,7 +146,9 @@ class Flag(models.Model):
         """Add the flags to the operation, as if the daemon had found them; ``ids`` by code."""
         values = operation.values
         flags = {ids[code] for code in raised if code in ids}
-        values["g_assistant_flag_ids"] = sorted({*(values.get("g_assistant_flag_ids") or []), *flags})
+        values["g_assistant_flag_ids"] = sorted(
+            {*(values.get("g_assistant_flag_ids") or []), *flags}
+        )
         lines = (values.get("g_assistant_flag_reasons") or "").splitlines()
         told = [line.partition(":")[0] for line in lines]
         lines += [f"{code}: {reason}" for code, reason in raised.items() if code not in told]

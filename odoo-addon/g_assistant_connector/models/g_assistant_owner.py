@@ -104,7 +104,8 @@ class Owner(models.AbstractModel):
     @api.model
     def _uninstall(self):
         for name in ("email", "phone"):
-            self.env.cr.execute(f"DROP INDEX IF EXISTS g_assistant_partner_{name}_index")
+            index = tools.SQL.identifier(f"g_assistant_partner_{name}_index")
+            self.env.cr.execute(tools.SQL("DROP INDEX IF EXISTS %s", index))
 
     @api.model
     def _check_form(self, owner):

@@ -30,3 +30,4 @@ from . import test_browser_person
 from . import test_dashboard
 from . import test_browser_dashboard
 from . import test_spend
+from . import test_translations

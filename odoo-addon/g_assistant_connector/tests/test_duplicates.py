@@ -1,5 +1,3 @@
-from unittest.mock import patch
-
 from odoo.tests import new_test_user, tagged
 
 from .common import BridgeCase
@@ -54,9 +52,7 @@ class TestDuplicates(BridgeCase):
         archived.active = False
         self.end_transaction()
         states = {one["id"]: one["state"] for one in self.send("s")["candidates"]}
-        self.assertEqual(
-            states, {self.sara.id: "lost", won.id: "won", archived.id: "archived"}
-        )
+        self.assertEqual(states, {self.sara.id: "lost", won.id: "won", archived.id: "archived"})
 
     def test_another_company_is_left_alone(self):
         other = self.env["res.company"].create({"name": "Elsewhere"})
@@ -68,7 +64,12 @@ class TestDuplicates(BridgeCase):
         seller = new_test_user(self.env, "g-seller", groups="sales_team.group_sale_salesman")
         self.sara.write({"user_id": seller.id, "city": "Riyadh"})
         self.end_transaction()
-        values = {"contact_name": "سارة", "city": "Jeddah", "zip": "12211", "description": "<p>Hi</p>"}
+        values = {
+            "contact_name": "سارة",
+            "city": "Jeddah",
+            "zip": "12211",
+            "description": "<p>Hi</p>",
+        }
         result = self.send("a", decision=self.decided("attach", self.sara), values=values)
         self.assertEqual((result["status"], result["id"]), ("updated", self.sara.id))
         self.assertEqual(self.sara.contact_name, "Sara")
@@ -141,9 +142,16 @@ class TestDuplicates(BridgeCase):
         }
         first, second = self.apply(operation)[0], self.apply(operation)[0]
         self.assertEqual(second, {**first, "replayed": True})
-        self.assertEqual(len(self.sara.message_ids.filtered(lambda one: "wrote again" in one.body)), 1)
+        self.assertEqual(
+            len(self.sara.message_ids.filtered(lambda one: "wrote again" in one.body)), 1
+        )
 
     def test_a_match_of_another_form_is_refused(self):
-        for match in ("x", {"phones": "1"}, {"decision": {"do": "merge"}}, {"decision": {"do": "attach"}}):
+        for match in (
+            "x",
+            {"phones": "1"},
+            {"decision": {"do": "merge"}},
+            {"decision": {"do": "attach"}},
+        ):
             with self.subTest(match=match):
                 self.assertEqual(self.send("f", match)["status"], "refused")

@@ -26,7 +26,9 @@ class TestIntake(BridgeCase):
 
     def send(self, key, **values):
         operation = {"key": key, "ref": "meta:1001", "values": self.lead_values(**values)}
-        operation["owned"] = [name for name in operation["values"] if name.startswith("g_assistant_")]
+        operation["owned"] = [
+            name for name in operation["values"] if name.startswith("g_assistant_")
+        ]
         result = self.apply(operation)[0]
         self.assertIsNone(result["error"])
         return self.env["crm.lead"].browse(result["id"])
