@@ -26,7 +26,7 @@ use crate::{
         schedule::{self, ProgressFor, Schedule},
     },
     telemetry::Metrics,
-    worker::{self, FetchHandler, IntakeHandler, MailDomains, PushHandler},
+    worker::{self, FetchHandler, IntakeHandler, MailDomains, PushHandler, Spending},
 };
 
 /// How long work under way may take to finish after a signal.
@@ -148,6 +148,12 @@ impl App {
         )
     }
 
+    /// Carries what campaigns cost into Odoo.
+    fn spending(&self, fetching: &Fetching) -> Spending {
+        let (sources, fetching) = (Arc::clone(&self.sources), fetching.clone());
+        Spending { sources, fetching, backend: self.backend.clone(), clock: self.clock.clone() }
+    }
+
     /// What learns from leads that were won or lost.
     pub fn learning(&self) -> Learning {
         Learning { store: self.store.clone(), intake: Arc::clone(&self.intake), clock: self.clock.clone() }
@@ -195,6 +201,10 @@ impl App {
         tasks.spawn({
             let (reporter, stop) = (app.reporter(&fetching), stop.clone());
             async move { reporter.run(&stop).await }
+        });
+        tasks.spawn({
+            let (spending, stop) = (app.spending(&fetching), stop.clone());
+            async move { spending.run(&stop).await }
         });
         tasks.spawn({
             let stop = stop.clone();

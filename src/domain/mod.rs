@@ -12,6 +12,7 @@ mod person;
 mod platform;
 mod record;
 mod report;
+mod spend;
 mod status;
 
 pub use change::{Change, ChangeBatch, FieldChange, Named};
@@ -26,4 +27,5 @@ pub use person::{Candidate, LeadState, Person};
 pub use platform::{PlatformState, PlatformStatus};
 pub use record::{Names, Page, Record, RecordText, relation_of};
 pub use report::{FormReport, JobName, JobReport, Report, ReportAnswer, SourceReport, Wish, WishKind};
+pub use spend::{Spend, SpendAnswer};
 pub use status::OdooStatus;

@@ -4,9 +4,11 @@
 //! - `gate`: when a platform cannot be reached, wants fewer requests or refuses the token, all that is asked of this
 //!   account waits; no attempt of a single lead is burnt, and the first good answer lets everything go on
 //! - `reconcile`: polls the forms, so that what no webhook told of is found too, and counts
+//! - `spend`: what campaigns cost
 
 mod gate;
 mod reconcile;
+mod spend;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -55,7 +55,7 @@ use serde_json::Value;
 pub use self::{
     bearer::Tokens,
     export::Export,
-    platform::{Account, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
+    platform::{Account, Days, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
     registry::{API, FILE, OpenError, Registry, file_of, identity_of, open_all},
 };
 use crate::{

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::{config::DAY, domain::Spend};
 
 /// A lead that a platform has for us.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +85,15 @@ pub struct Window {
     pub until: DateTime<Utc>,
 }
 
+/// Days, the last one too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    /// The first.
+    pub first: NaiveDate,
+    /// The last.
+    pub last: NaiveDate,
+}
+
 /// How the way to a platform is set up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setting {
@@ -117,6 +128,18 @@ pub trait Platform: Send + Sync {
         window: Window,
         after: Option<&str>,
     ) -> Result<FoundPage, FetchError>;
+    /// The ad accounts whose costs are read.
+    fn ad_accounts(&self) -> &[String] {
+        &[]
+    }
+    /// How often.
+    fn spend_interval(&self) -> Duration {
+        DAY
+    }
+    /// What the campaigns of an ad account cost, a row for each and day.
+    async fn spend(&self, _account: &str, _days: Days) -> Result<Vec<Spend>, FetchError> {
+        Ok(Vec::new())
+    }
     /// What a person may do if a lead that was announced is not there.
     fn if_missing(&self) -> &'static str;
     /// How the way to this account is set up.

@@ -12,6 +12,7 @@ mod intake;
 mod mx;
 mod push;
 pub mod retry;
+mod spend;
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use fetch::FetchHandler;
 pub use intake::{AHEAD, IntakeHandler, jobs_of, read};
 pub use mx::MailDomains;
 pub use push::PushHandler;
+pub use spend::Spending;
 
 use crate::{
     clock::Clock,

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
+use g_assistant::odoo::Call;
 use serde_json::json;
 
 use crate::{
     daemon::Daemon,
-    graph::{self, FORM, Graph, PAGE, Trouble, signature, webhook},
+    graph::{self, AD_ACCOUNT, FORM, Graph, PAGE, Trouble, signature, webhook},
     odoo::{Database, Server, Template, until},
 };
 
@@ -246,4 +247,50 @@ async fn the_daemon_is_killed_between_fetch_and_push() {
     println!("60 leads and 4 kills took {} s", began.elapsed().as_secs());
     assert_eq!(database.leads(), (60, 60));
     assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_campaigns_cost_is_in_odoo_and_corrected() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let platform = Graph::start().await;
+    // That of the leads; more rows than a page has; and one from before.
+    let campaign = "120210000000000100";
+    platform.add("5001", "who came by it");
+    for (days_ago, spend) in [(0, "100.50"), (1, "200"), (2, "300"), (3, "400"), (90, "7")] {
+        platform.spent(campaign, days_ago, spend);
+    }
+    platform.spent("120210000000000200", 1, "50");
+    let more = format!("ad_accounts = [\"act_{AD_ACCOUNT}\"]\nspend_interval = \"1s\"\npoll_interval = \"2s\"");
+    let mut daemon = configure(server, &database, &platform, &more);
+    daemon.start_connected().await;
+    let spent = |domain: &str| {
+        database
+            .sql(&format!("select count(*) || ' ' || coalesce(sum(amount), 0)::float from g_assistant_spend{domain}"))
+    };
+    until("the costs are in Odoo", async || (spent("") == "5 1050.5").then_some(())).await;
+    let row =
+        format!(" where campaign = '{campaign}' and account = '{AD_ACCOUNT}' and impressions = 80211 and clicks = 912");
+    assert_eq!(spent(&row), "4 1000.5");
+
+    // Meta corrects a day, and Odoo has it once.
+    platform.spent(campaign, 1, "250");
+    until("the correction is in Odoo", async || (spent("") == "5 1100.5").then_some(())).await;
+
+    // Leads and costs meet.
+    daemon.drained().await;
+    let admin = database.admin(server).await;
+    let call = Call::new("g_assistant.campaign.report", "formatted_read_group");
+    let call = call.arg("domain", json!([["campaign", "=", campaign]])).arg("groupby", json!(["platform"]));
+    let both = admin.call(call.arg("aggregates", json!(["leads:sum", "clicks:sum"]))).await;
+    assert_eq!((&both[0]["leads:sum"], &both[0]["clicks:sum"]), (&json!(1), &json!(4 * 912)), "{both}");
+
+    // A refusal is told as that of the ad account.
+    platform.facts().token = "EAAG-new".to_owned();
+    until("the refusal is told", async || {
+        let health = daemon.get("/api/health").await.ok()?.body;
+        let one = health["platforms"].as_array()?.iter().find(|one| one["account"] == AD_ACCOUNT)?.clone();
+        (one["state"] == "denied").then_some(())
+    })
+    .await;
 }

@@ -26,6 +26,7 @@ pub const VERIFY_TOKEN: &str = "my-verify-token";
 pub const TOKEN: &str = "EAAG-system-user";
 pub const PAGE: &str = "102030405060708";
 pub const FORM: &str = "998877665544332";
+pub const AD_ACCOUNT: &str = "1029384756";
 
 /// What is wrong with the platform now.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,8 @@ pub struct Facts {
     pub expires_at: i64,
     /// The token that is good; the others are expired.
     pub token: String,
+    /// Rows of insights of the ad account.
+    pub insights: Vec<Value>,
     /// Leads per page of a list.
     pub page_size: usize,
     /// When each path was asked for.
@@ -73,6 +76,7 @@ impl Graph {
             subscribed: true,
             expires_at: 0,
             token: TOKEN.to_owned(),
+            insights: Vec::new(),
             page_size: 3,
             asked: Vec::new(),
         };
@@ -104,6 +108,16 @@ impl Graph {
 
     pub fn trouble(&self, trouble: impl Into<Option<Trouble>>) {
         self.facts().trouble = trouble.into();
+    }
+
+    /// A campaign ran so many days ago, and cost this.
+    pub fn spent(&self, campaign: &str, days_ago: i64, spend: &str) {
+        let day = (Utc::now() - chrono::TimeDelta::days(days_ago)).date_naive();
+        let row = json!({"campaign_id": campaign, "campaign_name": format!("campaign {campaign}"), "spend": spend,
+            "impressions": "80211", "clicks": "912", "date_start": day, "date_stop": day});
+        let mut facts = self.facts();
+        facts.insights.retain(|known| known["campaign_id"] != campaign || known["date_start"] != json!(day));
+        facts.insights.push(row);
     }
 
     /// How often paths that end so were asked for.
@@ -211,6 +225,13 @@ fn answer(facts: &mut Facts, path: &str, query: &HashMap<String, String>, header
     if path == PAGE && token == facts.token {
         return (200, json!({"id": PAGE, "name": "Acme Homes", "access_token": page_token}));
     }
+    let ad_account = format!("act_{AD_ACCOUNT}");
+    if path.starts_with(&ad_account) && token == facts.token {
+        return match path.strip_prefix(&ad_account) {
+            Some("/insights") => insights(facts, query),
+            _ => (200, fields(&json!({"id": ad_account, "currency": "SAR", "timezone_name": "Asia/Riyadh"}), query)),
+        };
+    }
     if token != page_token {
         // The page's things want the page's token.
         return error(190, if token == facts.token { 2_069_032 } else { 463 });
@@ -240,6 +261,21 @@ fn answer(facts: &mut Facts, path: &str, query: &HashMap<String, String>, header
             facts.leads.get(path).map_or_else(|| error(100, 33), |lead| (200, fields(lead, query)))
         }
     }
+}
+
+/// What campaigns cost in the days asked for. Each row says its day whether it was asked for or not.
+fn insights(facts: &Facts, query: &HashMap<String, String>) -> (u16, Value) {
+    assert_eq!((query["level"].as_str(), query["time_increment"].as_str()), ("campaign", "1"));
+    let range: Value = serde_json::from_str(&query["time_range"]).expect("a range");
+    let day = |value: &Value| value.as_str().expect("a day").to_owned();
+    let (since, until) = (day(&range["since"]), day(&range["until"]));
+    let rows = facts.insights.iter().filter(|row| (since.clone()..=until.clone()).contains(&day(&row["date_start"])));
+    let row = |row: &Value| {
+        let mut shown = fields(row, query);
+        shown["date_start"] = row["date_start"].clone();
+        shown
+    };
+    list(rows.map(row).collect(), facts.page_size, query)
 }
 
 fn time_of(lead: &Value) -> i64 {

@@ -101,6 +101,8 @@ class TestBrowserDashboard(BrowserCase, DashboardCase):
             check(!all("button", "Analyse Campaigns").length, "for managers");
             await see("[data-block=campaigns] th", "Revenue");
             check(!all("[data-block=campaigns] th", "Spend").length, "no spend");
+            // A page that is left while charts are loaded says so in the log.
+            await until("charts", () => all("[data-block] canvas").length === 4);
             """,
             "g-sara",
         )

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{BridgeInfo, DatabaseState, Events, fields_of_all, missing_of};
 use crate::{
-    domain::{JobReport, Model, OpResult, Page, Report, ReportAnswer},
+    domain::{JobReport, Model, OpResult, Page, Report, ReportAnswer, Spend, SpendAnswer},
     odoo::{Applied, Call, Client, FieldMap, OdooError, ReadyOperation, Rehearsed, client::unexpected, transport},
 };
 
@@ -17,6 +17,9 @@ const PROTOCOL: u32 = 1;
 
 /// Most operations that one call may carry.
 const MAX_OPERATIONS: usize = 500;
+
+/// Most rows of spend.
+const MAX_SPEND: usize = 1_000;
 
 /// Calls `g_assistant.bridge`.
 #[derive(Debug)]
@@ -27,6 +30,7 @@ pub struct AddonBridge {
     database: Option<String>,
     pub(super) fields: HashMap<Model, FieldMap>,
     reports: bool,
+    spend: bool,
 }
 
 /// Whether the addon answers.
@@ -48,6 +52,9 @@ struct Hello {
     /// Older addons take no reports.
     #[serde(default)]
     reports: bool,
+    /// Nor what campaigns cost.
+    #[serde(default)]
+    spend: bool,
     fields: HashMap<Model, Vec<String>>,
 }
 
@@ -80,7 +87,7 @@ impl AddonBridge {
             return Err(OdooError::Refused { kind: "Protocol".to_owned(), message });
         }
         let fields = fields_of_all(&client).await?;
-        let reports = hello.reports;
+        let (reports, spend) = (hello.reports, hello.spend);
         let info = BridgeInfo {
             addon: Some(hello.addon),
             pending_events: Some(hello.pending_events),
@@ -88,7 +95,7 @@ impl AddonBridge {
             fields: hello.fields,
             missing: missing_of(&fields),
         };
-        Ok(Found::Addon(Box::new(Self { client, info, database: hello.database, fields, reports })))
+        Ok(Found::Addon(Box::new(Self { client, info, database: hello.database, fields, reports, spend })))
     }
 
     pub(super) async fn apply(&self, operations: &[ReadyOperation]) -> Result<Vec<Applied>, OdooError> {
@@ -152,6 +159,21 @@ impl AddonBridge {
     /// Tells how the daemon is; returns what people want of it.
     pub async fn report(&self, report: &Report) -> Result<ReportAnswer, OdooError> {
         self.answer_of_ours(bridge_call("report").arg("report", json!(report).to_string())).await
+    }
+
+    /// Whether this addon keeps what campaigns cost.
+    pub fn takes_spend(&self) -> bool {
+        self.spend
+    }
+
+    /// Tells what campaigns cost; what became of each, in order.
+    pub async fn spend(&self, rows: &[Spend]) -> Result<Vec<SpendAnswer>, OdooError> {
+        let mut answers = Vec::with_capacity(rows.len());
+        for some in rows.chunks(MAX_SPEND) {
+            let call = bridge_call("spend").arg("rows", json!(some).to_string());
+            answers.extend(self.answer_of_ours::<Vec<SpendAnswer>>(call).await?);
+        }
+        Ok(answers)
     }
 
     /// Tells how jobs stand.

@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        platform::{Account, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
+        platform::{Account, Days, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
         remote::KeptToken,
     },
     graph::Graph,
     lead::time_of,
     webhook::is_id,
 };
+use crate::domain::Spend;
 
 /// What is asked of a lead.
 const LEAD: &str = "id,created_time,ad_id,ad_name,adset_id,adset_name,campaign_id,campaign_name,form_id,field_data,\
@@ -30,6 +31,9 @@ const LEAD: &str = "id,created_time,ad_id,ad_name,adset_id,adset_name,campaign_i
 const FORM: &str = "id,name,status,locale,questions";
 const FORMS: &str = "id,name,status,locale,questions,leads_count";
 const PAGE_SIZE: &str = "100";
+/// What is asked of a campaign and day.
+const INSIGHTS: &str = "campaign_id,campaign_name,spend,impressions,clicks";
+const INSIGHTS_SIZE: &str = "500";
 /// More pages of a list than there can be.
 const MAX_PAGES: usize = 1_000;
 /// What the token needs.
@@ -42,6 +46,8 @@ pub(super) struct Options {
     pub app_token: SecretString,
     pub token: KeptToken,
     pub pages: Vec<String>,
+    pub ad_accounts: Vec<String>,
+    pub spend_interval: Duration,
     pub poll_interval: Duration,
     pub backfill: Duration,
 }
@@ -109,14 +115,19 @@ impl Pages {
         answer
     }
 
-    /// All of a list that comes in pages.
-    async fn list(&self, page: &str, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<Value>, FetchError> {
+    /// All of a list that comes in pages, with the token of a page of Facebook or the configured one.
+    async fn list(
+        &self,
+        page: Option<&str>,
+        path: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<Value>, FetchError> {
         let mut items = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let cursor = after.iter().map(|after| ("after", after.as_str()));
             let parameters: Vec<_> = parameters.iter().copied().chain(cursor).collect();
-            let answer = self.get(Some(page), path, &parameters).await?;
+            let answer = self.get(page, path, &parameters).await?;
             items.extend(data(&answer)?.iter().cloned());
             after = next(&answer);
             if after.is_none() {
@@ -158,7 +169,7 @@ impl Platform for Pages {
     /// Each form is a list.
     async fn lists(&self, account: &str) -> Result<Vec<List>, FetchError> {
         let path = format!("{}/leadgen_forms", checked(account)?);
-        let forms = self.list(account, &path, &[("fields", FORMS), ("limit", PAGE_SIZE)]).await?;
+        let forms = self.list(Some(account), &path, &[("fields", FORMS), ("limit", PAGE_SIZE)]).await?;
         let list = |form: Value| {
             let is_empty = form.get("leads_count").and_then(Value::as_u64) == Some(0);
             Some(List { id: id_of(&form, "id")?, form: Some(form), is_empty })
@@ -182,6 +193,31 @@ impl Platform for Pages {
         let answer = self.get(Some(account), &path, &parameters).await?;
         let leads = data(&answer)?.iter().cloned().filter_map(found).collect();
         Ok(FoundPage { leads, next: next(&answer) })
+    }
+
+    fn ad_accounts(&self) -> &[String] {
+        &self.options.ad_accounts
+    }
+
+    fn spend_interval(&self) -> Duration {
+        self.options.spend_interval
+    }
+
+    async fn spend(&self, account: &str, days: Days) -> Result<Vec<Spend>, FetchError> {
+        let path = format!("act_{}", checked(account)?);
+        let about = self.get(None, &path, &[("fields", "currency")]).await?;
+        let currency = about.get("currency").and_then(Value::as_str);
+        let currency = currency.ok_or_else(|| FetchError::Failed("it does not say its currency".to_owned()))?;
+        let range = json!({"since": days.first, "until": days.last}).to_string();
+        let parameters = [
+            ("level", "campaign"),
+            ("fields", INSIGHTS),
+            ("time_range", range.as_str()),
+            ("time_increment", "1"),
+            ("limit", INSIGHTS_SIZE),
+        ];
+        let rows = self.list(None, &format!("{path}/insights"), &parameters).await?;
+        rows.iter().map(|row| spent(row, account, currency)).collect()
     }
 
     fn if_missing(&self) -> &'static str {
@@ -209,13 +245,14 @@ impl Platform for Pages {
         setting.token_expires_at = ends.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         if let Some(scopes) = about.get("scopes").and_then(Value::as_array) {
             let has = |scope: &&str| scopes.iter().any(|known| known.as_str() == Some(scope));
-            let missing: Vec<_> = SCOPES.into_iter().filter(|scope| !has(scope)).collect();
+            let needed = SCOPES.into_iter().chain((!self.options.ad_accounts.is_empty()).then_some("ads_read"));
+            let missing: Vec<_> = needed.filter(|scope| !has(scope)).collect();
             if !missing.is_empty() {
                 setting.warnings.push(format!("the token has no {}: make one with them", missing.join(", ")));
             }
         }
         let path = format!("{}/subscribed_apps", checked(account)?);
-        let apps = self.list(account, &path, &[]).await?;
+        let apps = self.list(Some(account), &path, &[]).await?;
         let is_leadgen = |app: &Value| {
             let fields = app.get("subscribed_fields").and_then(Value::as_array);
             fields.is_none_or(|fields| fields.iter().any(|field| field.as_str() == Some("leadgen")))
@@ -250,6 +287,28 @@ fn found(body: Value) -> Option<Found> {
     let time = body.get("created_time").and_then(|time| time.as_str().map(str::to_owned).or(Some(time.to_string())));
     let created_at = time.and_then(|time| time_of(&time)?.parse().ok());
     Some(Found { lead_id: id_of(&body, "id")?, form_id: id_of(&body, "form_id"), created_at, body, form: None })
+}
+
+/// A row of insights. Numbers are texts; a campaign without any is left out by Meta.
+fn spent(row: &Value, account: &str, currency: &str) -> Result<Spend, FetchError> {
+    let text = |key: &str| match row.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let wrong = |key: &str| FetchError::Failed(format!("a row of its insights has no good `{key}`"));
+    let count = |key: &str| text(key).and_then(|text| text.parse().ok()).unwrap_or_default();
+    Ok(Spend {
+        day: text("date_start").and_then(|day| day.parse().ok()).ok_or_else(|| wrong("date_start"))?,
+        platform: "meta".to_owned(),
+        account: account.to_owned(),
+        campaign: id_of(row, "campaign_id").ok_or_else(|| wrong("campaign_id"))?,
+        campaign_name: text("campaign_name"),
+        currency: currency.to_owned(),
+        amount: text("spend").and_then(|spend| spend.parse().ok()).ok_or_else(|| wrong("spend"))?,
+        impressions: count("impressions"),
+        clicks: count("clicks"),
+    })
 }
 
 fn data(answer: &Value) -> Result<&Vec<Value>, FetchError> {

@@ -188,8 +188,8 @@ fn classify(status: u16, problem: &Problem, regain: Option<Duration>) -> FetchEr
              `token` of this source points to",
         ),
         (3 | 10 | 200..=299, _) => denied(
-            "a permission is missing: the token needs leads_retrieval, pages_manage_metadata, pages_show_list and \
-             pages_read_engagement, and the app the page in Business Suite → Integrations → Leads Access Manager",
+            "a permission is missing: the token needs leads_retrieval, pages_manage_metadata, pages_show_list, \
+             pages_read_engagement and, for ad accounts, ads_read; and the app the page in Business Suite → Integrations → Leads Access Manager",
         ),
         (368, _) => denied("Meta has blocked this app or user for a while: see Account Quality in Business Suite"),
         (4 | 17 | 32 | 341 | 613 | 80_000..=80_014, _) => {

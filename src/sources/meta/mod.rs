@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     config::{
-        DAY, MINUTE, Reader, SECOND,
+        DAY, HOUR, MINUTE, Reader, SECOND,
         expect::{Expect, duration, list, secret, string, url},
     },
     domain::Draft,
@@ -43,6 +43,8 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let hub = hub::Spec::read(section);
     let token = section.required("token", secret());
     let pages = section.required("pages", list(id()).example("[\"102030405060708\"]"));
+    let ad_accounts = section.or("ad_accounts", list(ad_account()), Vec::new());
+    let spend_interval = section.or("spend_interval", duration(SECOND..=DAY), 3 * HOUR);
     let version = section.or("version", version(), VERSION.to_owned());
     let graph = Url::parse(GRAPH).ok().map(|graph| section.or("graph", url(), graph));
     let poll_interval = section.or("poll_interval", duration(SECOND..=DAY), 15 * MINUTE);
@@ -57,6 +59,8 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
         hub: hub?,
         token: token?,
         pages: pages?,
+        ad_accounts,
+        spend_interval,
         version,
         graph: graph?,
         poll_interval,
@@ -70,6 +74,14 @@ fn id() -> Expect<String> {
     string()
         .example("\"102030405060708\"")
         .try_map(|id| webhook::is_id(&id).then_some(id).ok_or("is not an id of digits"))
+}
+
+/// The number of an ad account, with or without the `act_` that Meta shows before it.
+fn ad_account() -> Expect<String> {
+    string().example("\"1234567890\"").try_map(|id| {
+        let number = id.strip_prefix("act_").unwrap_or(&id);
+        webhook::is_id(number).then(|| number.to_owned()).ok_or("is not an ad account's number")
+    })
 }
 
 fn version() -> Expect<String> {
@@ -87,6 +99,8 @@ struct Spec {
     hub: hub::Spec,
     token: SecretRef,
     pages: Vec<String>,
+    ad_accounts: Vec<String>,
+    spend_interval: Duration,
     version: String,
     graph: Url,
     poll_interval: Duration,
@@ -110,6 +124,8 @@ impl Setup for Spec {
             app_token: app_token.into(),
             token: KeptToken::new(self.token.clone(), self.token.read()?),
             pages: self.pages.clone(),
+            ad_accounts: self.ad_accounts.clone(),
+            spend_interval: self.spend_interval,
             poll_interval: self.poll_interval,
             backfill: self.backfill,
         });

@@ -1,12 +1,13 @@
 //! The vectors of Meta's signatures, and what its bodies become.
 
 use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
 use super::*;
 use crate::{
     domain::{Consent, LeadDraft},
     sources::{
-        Reference,
+        Days, FetchError, Reference,
         hub::{MAX_CHALLENGE, SIGNATURE},
     },
 };
@@ -17,20 +18,26 @@ const LEADGEN: &str = r#"{"object":"page","entry":[{"id":"102030405060708","time
 fn meta(secrets: &[&str]) -> Meta {
     let key = |secret: &str| HexKey::new(&secret.to_owned().into()).expect("a key");
     let base = Url::parse("http://127.0.0.1:9").expect("a URL");
-    let pages = Pages::new(account::Options {
-        graph: Graph::new(&base, VERSION, key(SECRET)),
+    Meta {
+        hub: Hub { keys: secrets.iter().map(|secret| key(secret)).collect(), verify_token: key("my-verify-token") },
+        pages: Arc::new(pages(&base)),
+        defaults: Defaults::default(),
+    }
+}
+
+fn pages(base: &Url) -> Pages {
+    let key = HexKey::new(&SECRET.to_owned().into()).expect("a key");
+    Pages::new(account::Options {
+        graph: Graph::new(base, VERSION, key),
         app_id: "1".to_owned(),
         app_token: "1|x".to_owned().into(),
         token: KeptToken::new(SecretRef::Env("NONE".to_owned()), "token".to_owned().into()),
         pages: Vec::new(),
+        ad_accounts: Vec::new(),
+        spend_interval: DAY,
         poll_interval: MINUTE,
         backfill: DAY,
-    });
-    Meta {
-        hub: Hub { keys: secrets.iter().map(|secret| key(secret)).collect(), verify_token: key("my-verify-token") },
-        pages: Arc::new(pages),
-        defaults: Defaults::default(),
-    }
+    })
 }
 
 fn request(signature: Option<&str>, body: &str) -> Inbound {
@@ -312,4 +319,35 @@ fn odd_leads_are_taken_as_they_are() {
         assert_eq!(read.submitted_at.map(|time| time.timestamp()), Some(1_795_191_411), "{time}");
     }
     assert_eq!(lead(&json!({"id": "7", "created_time": "yesterday"}), &Value::Null).submitted_at, None);
+}
+
+#[tokio::test]
+async fn what_a_campaign_cost_is_read_with_its_currency() {
+    let server = MockServer::start().await;
+    let answer = |at: &str, body: Value| {
+        Mock::given(path(format!("/{VERSION}/{at}"))).respond_with(ResponseTemplate::new(200).set_body_json(body))
+    };
+    answer("act_42", json!({"id": "act_42", "currency": "SAR"})).mount(&server).await;
+    let row = json!({"campaign_id": "1202", "campaign_name": "Q4 leads", "spend": "1523.47", "impressions": "80211",
+        "date_start": "2026-11-01", "date_stop": "2026-11-01"});
+    answer("act_42/insights", json!({"data": [row]})).up_to_n_times(1).mount(&server).await;
+    let pages = pages(&Url::parse(&server.uri()).expect("a URL"));
+    let day = |day: &str| day.parse().expect("a day");
+    let days = Days { first: day("2026-10-25"), last: day("2026-11-21") };
+    let spent = pages.spend("42", days).await.expect("rows");
+    let told = json!([{"day": "2026-11-01", "platform": "meta", "account": "42", "campaign": "1202",
+        "campaign_name": "Q4 leads", "currency": "SAR", "amount": 1523.47, "impressions": 80211, "clicks": 0}]);
+    assert_eq!(json!(spent), told);
+    let asked = server.received_requests().await.expect("requests").pop().expect("one");
+    assert!(
+        asked
+            .url
+            .query_pairs()
+            .any(|(key, value)| { key == "time_range" && value == r#"{"since":"2026-10-25","until":"2026-11-21"}"# })
+    );
+    // Half a row is worse than none: the day would look cheap.
+    let odd = json!({"data": [{"campaign_id": "1202", "date_start": "2026-11-01"}]});
+    answer("act_42/insights", odd).mount(&server).await;
+    let error = pages.spend("42", days).await.expect_err("no amount");
+    assert_eq!(error, FetchError::Failed("a row of its insights has no good `spend`".to_owned()));
 }
