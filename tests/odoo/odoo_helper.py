@@ -5,9 +5,13 @@ everything else to stderr.
 """
 
 import argparse
+import contextlib
 import datetime
+import io
 import sys
+import time
 
+import psycopg2
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
 from odoo.tools import config
@@ -15,6 +19,8 @@ from odoo.tools import config
 # Port 9 ("discard") of this host: refused at once, so that no test ever waits
 # for, or talks to, a service outside.
 NOWHERE = "http://127.0.0.1:9"
+# How often a transaction is tried that meets another.
+ATTEMPTS = 5
 
 
 def quiet(env, _args):
@@ -130,13 +136,24 @@ def main():
         options.append(f"--addons-path={args.addons}")
     config.parse_config(options, setup_logging=True)
     registry = Registry(args.db)
-    with registry.cursor() as cr:
-        env = api.Environment(cr, SUPERUSER_ID, {})
-        args.run(env, args)
-        # What the caller prints must be true for other processes at once.
-        env.flush_all()
-        cr.commit()
+    for attempt in range(ATTEMPTS):
+        told = io.StringIO()
+        try:
+            with registry.cursor() as cr, contextlib.redirect_stdout(told):
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                args.run(env, args)
+                # What the caller prints must be true for other processes at once.
+                env.flush_all()
+                cr.commit()
+            break
+        except psycopg2.errors.SerializationFailure:
+            # A server that runs may write at the same moment, as any request of it may.
+            registry.clear_all_caches()
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(0.2 * 2**attempt)
     registry.signal_changes()
+    print(told.getvalue(), end="")
 
 
 if __name__ == "__main__":
