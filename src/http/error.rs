@@ -53,6 +53,11 @@ impl IntoResponse for ApiError {
             // A whole second at least: less would be no wait at all.
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1_000).max(1) as u64));
         }
+        if self.status == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body is not read, so nothing more can come on this connection: a sender that is not told
+            // may send its next request into its end.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if self.code == "unauthorized" {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

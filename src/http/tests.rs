@@ -262,6 +262,9 @@ async fn a_body_over_the_limit_is_not_read() {
     let server = start_with(Server { body_limit: 1_000, ..Server::default() }, 10, Tokens::default()).await;
     let announced = server.send("POST", "/api/webhooks/web", &[], &[b'x'; 1_001]).await;
     assert_eq!((announced.status, announced.code()), (413, "body_too_large".to_owned()));
+    let head = "POST /api/webhooks/web HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n";
+    let kept_alive = server.raw(format!("{head}{}", "x".repeat(1_001)).as_bytes()).await;
+    assert!(kept_alive.status == 413 && kept_alive.has("connection: close"), "no further request goes into it");
     let head = "POST /api/webhooks/web HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = format!("1f4\r\n{}\r\n", "x".repeat(500));
     let chunked = server.raw(format!("{head}{}", chunk.repeat(3)).as_bytes()).await;
