@@ -151,8 +151,9 @@ impl Replay {
             let Some(last) = page.last() else { break };
             after = last.delivery.id;
             bar.inc_length(page.len() as u64);
-            bar.inc(page.len() as u64);
-            readings.extend(self.read(store, sources, intake, page, &mut reached).await?);
+            let read = self.read(store, sources, intake, page, &mut reached).await?;
+            bar.inc(read.len() as u64);
+            readings.extend(read);
         }
         bar.finish_and_clear();
         Ok(readings)

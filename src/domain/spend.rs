@@ -29,10 +29,15 @@ pub struct Spend {
 
 /// What became of one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct SpendAnswer {
-    /// `created`, `updated`, `known` or `refused`.
-    pub status: String,
-    /// Why it was refused.
-    #[serde(default)]
-    pub error: Option<String>,
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum SpendAnswer {
+    /// It is new in Odoo.
+    Created,
+    /// It was there, and is as it was told now.
+    Known,
+    /// Odoo does not take it.
+    Refused {
+        /// Why.
+        error: String,
+    },
 }

@@ -15,6 +15,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use self::gate::Gates;
@@ -99,11 +100,44 @@ pub struct Fetching {
     compared: Duration,
 }
 
+/// What is done with an account again and again.
+pub trait Pass: Sync {
+    /// One time. Returns how long to wait for the next.
+    fn pass(&self, source: &str, account: &str, platform: &dyn Platform) -> impl Future<Output = Duration> + Send;
+}
+
+/// Makes pass after pass over each account, all accounts at the same time, until `cancel`.
+pub async fn each_account(
+    accounts: impl Iterator<Item = (String, String, Arc<dyn Platform>)>,
+    cancel: &CancellationToken,
+    passes: &impl Pass,
+) {
+    let each = accounts.map(async |(source, account, platform)| {
+        loop {
+            let wait = tokio::select! {
+                () = cancel.cancelled() => return,
+                wait = passes.pass(&source, &account, &*platform) => wait,
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    });
+    futures_util::future::join_all(each).await;
+    cancel.cancelled().await;
+}
+
 impl Fetching {
     /// Over these sources.
     pub fn new(store: Store, sources: Arc<Registry>, clock: Clock, metrics: Arc<Metrics>, compared: Duration) -> Self {
         let accounts = sources.platforms().flat_map(|(source, platform)| {
-            platform.accounts().iter().map(|account| (source.to_owned(), account.clone())).collect::<Vec<_>>()
+            platform
+                .accounts()
+                .iter()
+                .chain(platform.ad_accounts())
+                .map(|account| (source.to_owned(), account.clone()))
+                .collect::<Vec<_>>()
         });
         let gates = Arc::new(Gates::new(accounts.collect()));
         let forms = sources.platforms().map(|(source, _)| (source.to_owned(), Mutex::default())).collect();

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Fetching, NotFetched, Order};
+use super::{Fetching, NotFetched, Order, Pass, each_account};
 use crate::{
     sources::{List, Platform, Window},
     store::{FormCount, Lane, Listed, StoreError},
@@ -25,30 +25,7 @@ const WHOLE_EVERY: TimeDelta = TimeDelta::hours(24);
 /// How soon a pass that was cut short is tried again, at least.
 const AGAIN: Duration = Duration::from_secs(5);
 
-impl Fetching {
-    /// Looks through all platforms, until `cancel`.
-    pub async fn reconcile(&self, cancel: &CancellationToken) {
-        let all = self.sources.platforms().flat_map(|(source, platform)| {
-            let accounts = platform.accounts().to_vec();
-            accounts.into_iter().map(move |account| (source.to_owned(), account, platform.clone()))
-        });
-        let each = all.map(async |(source, account, platform)| {
-            loop {
-                let wait = tokio::select! {
-                    () = cancel.cancelled() => return,
-                    wait = self.pass(&source, &account, &*platform) => wait,
-                };
-                tokio::select! {
-                    () = cancel.cancelled() => return,
-                    () = tokio::time::sleep(wait) => {}
-                }
-            }
-        });
-        futures_util::future::join_all(each).await;
-        cancel.cancelled().await;
-    }
-
-    /// One pass over one account. Returns how long to wait for the next.
+impl Pass for Fetching {
     async fn pass(&self, source: &str, account: &str, platform: &dyn Platform) -> Duration {
         let now = self.clock.now_ms();
         let until = match self.gates.closed(source, account, now) {
@@ -78,6 +55,17 @@ impl Fetching {
             },
         };
         Duration::from_millis(u64::try_from(until - now).unwrap_or(0)).clamp(AGAIN, platform.poll_interval().max(AGAIN))
+    }
+}
+
+impl Fetching {
+    /// Looks through all platforms, until `cancel`.
+    pub async fn reconcile(&self, cancel: &CancellationToken) {
+        let all = self.sources.platforms().flat_map(|(source, platform)| {
+            let accounts = platform.accounts().to_vec();
+            accounts.into_iter().map(move |account| (source.to_owned(), account, platform.clone()))
+        });
+        each_account(all, cancel, self).await;
     }
 
     /// Tells per form and day what the platform lists and what Odoo has: once a day in the log, and whenever something is

@@ -8,9 +8,9 @@ use tracing::{info, warn};
 
 use crate::{
     clock::Clock,
-    domain::Spend,
-    fetch::{Fetching, NotFetched},
-    odoo::{Bridge, OdooError},
+    domain::{Spend, SpendAnswer},
+    fetch::{Fetching, NotFetched, Pass, each_account},
+    odoo::{AddonBridge, Bridge, OdooError},
     sources::{Platform, Registry},
     sync::Backend,
 };
@@ -37,25 +37,21 @@ impl Spending {
             let accounts = platform.ad_accounts().to_vec();
             accounts.into_iter().map(move |account| (source.to_owned(), account, platform.clone()))
         });
-        let each = all.map(async |(source, account, platform)| {
-            loop {
-                let wait = tokio::select! {
-                    () = cancel.cancelled() => return,
-                    wait = self.pass(&source, &account, &*platform) => wait,
-                };
-                tokio::select! {
-                    () = cancel.cancelled() => return,
-                    () = tokio::time::sleep(wait) => {}
-                }
-            }
-        });
-        futures_util::future::join_all(each).await;
-        cancel.cancelled().await;
+        each_account(all, cancel, self).await;
     }
+}
 
-    /// One pass over one account. Returns how long to wait for the next.
+impl Pass for Spending {
     async fn pass(&self, source: &str, account: &str, platform: &dyn Platform) -> Duration {
         let interval = platform.spend_interval();
+        let session = self.backend.session().await;
+        let addon = match &session.bridge {
+            Bridge::Addon(addon) if addon.takes_spend() => addon,
+            _ => {
+                warn!(source, account, "what campaigns cost has no place in Odoo without the addon, 1.2 or newer");
+                return interval;
+            }
+        };
         let spent = match self.fetching.spend(source, account, platform).await {
             Ok(spent) => spent,
             Err(NotFetched::Waits { until, .. }) => {
@@ -71,7 +67,7 @@ impl Spending {
                 return AGAIN.min(interval);
             }
         };
-        match self.tell(source, account, &spent).await {
+        match tell(addon, source, account, &spent).await {
             Ok(()) => interval,
             Err(error) => {
                 warn!(source, account, %error, "Odoo could not be told what campaigns cost");
@@ -79,31 +75,21 @@ impl Spending {
             }
         }
     }
+}
 
-    async fn tell(&self, source: &str, account: &str, spent: &[Spend]) -> Result<(), OdooError> {
-        let session = self.backend.session().await;
-        let Bridge::Addon(addon) = &session.bridge else {
-            warn!(source, account, "what campaigns cost has no place in Odoo without the addon");
-            return Ok(());
-        };
-        if !addon.takes_spend() {
-            warn!(source, account, "the addon in Odoo knows no spend yet: update it to 1.2 or newer");
-            return Ok(());
-        }
-        let answers = addon.spend(spent).await?;
-        let mut new = 0;
-        for (row, answer) in spent.iter().zip(&answers) {
-            match (&answer.error, answer.status.as_str()) {
-                (Some(error), _) => {
-                    warn!(source, account, day = %row.day, campaign = row.campaign, error, "Odoo refuses what it cost");
-                }
-                (None, "created" | "updated") => new += 1,
-                (None, _) => {}
+async fn tell(addon: &AddonBridge, source: &str, account: &str, spent: &[Spend]) -> Result<(), OdooError> {
+    let mut new = 0;
+    for (row, answer) in spent.iter().zip(addon.spend(spent).await?) {
+        match answer {
+            SpendAnswer::Created => new += 1,
+            SpendAnswer::Known => {}
+            SpendAnswer::Refused { error } => {
+                warn!(source, account, day = %row.day, campaign = row.campaign, error, "Odoo refuses what it cost");
             }
         }
-        if new > 0 {
-            info!(source, account, days = new, "told Odoo what campaigns cost");
-        }
-        Ok(())
     }
+    if new > 0 {
+        info!(source, account, rows = new, "told Odoo what campaigns cost");
+    }
+    Ok(())
 }
