@@ -52,7 +52,8 @@ async fn recall(config: &Config, intake: &Intake) -> Result<Option<LearnedReport
     Ok(learn::report(&store).await?)
 }
 
-/// What Odoo would do with each.
+/// What Odoo would do with each. One by one: in one call, a second lead of the same person would wait for the first to be
+/// committed, which it never is.
 async fn ask_odoo(config: &Config, explained: &mut [Explained]) -> Result<(), Failure> {
     let secret = config.odoo.secret.read().map_err(anyhow::Error::from)?;
     let session = Backend::new(config.odoo.clone(), secret, None, Clock::system()).connect().await?;

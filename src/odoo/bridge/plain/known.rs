@@ -5,11 +5,11 @@
 //! phone numbers is what people typed, unless it has the Python package `phonenumbers`; so live leads are also looked
 //! for by their last digits, whatever stands between them. By company and name nobody is looked for.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Batch, PlainBridge, talk::message_id};
+use super::{Batch, PlainBridge, on_records, talk::message_id};
 use crate::{
     config::Verb,
     domain::{Candidate, LeadState, Model, OpResult, OpStatus, Person},
@@ -139,27 +139,28 @@ impl PlainBridge {
             })
         });
         // A note is a courtesy: if Odoo refuses it, the operations stand.
-        let unsaid = self.post_lines(lines.collect()).await?;
-        for ((position, lead, decision, note), said) in notes.into_iter().zip(unsaid) {
-            let operation = &batch.operations[position];
-            match decision.verb {
-                Verb::Reopen => {
-                    // What is open already is left as it is.
-                    courtesy(self.client.call(Call::new(Model::Lead.as_str(), "action_unarchive").on([lead])).await)?;
-                }
-                Verb::Ask if said.is_ok_and(|new| new) && !operation.silent => {
-                    let call = Call::new(Model::Lead.as_str(), "activity_schedule").on([lead]);
-                    let call = call.arg("act_type_xmlid", "mail.mail_activity_data_todo");
-                    let call = call.arg("summary", "Perhaps a duplicate").arg("note", note);
-                    let user = batch.applied[position]
-                        .as_ref()
-                        .and_then(|applied| applied.written.as_ref()?.get("user_id")?.as_i64());
-                    if let Some(user) = user {
-                        courtesy(self.client.call(call.arg("user_id", user)).await)?;
-                    }
+        let said = self.post_lines(lines.collect()).await?;
+        let mut reopened = Vec::new();
+        let mut asked: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for ((position, lead, decision, _), said) in notes.into_iter().zip(said) {
+            let user =
+                batch.applied[position].as_ref().and_then(|applied| applied.written.as_ref()?.get("user_id")?.as_i64());
+            match (decision.verb, user) {
+                (Verb::Reopen, _) => reopened.push(lead),
+                (Verb::Ask, Some(user)) if matches!(said, Ok(true)) && !batch.operations[position].silent => {
+                    asked.entry(user).or_default().push(lead);
                 }
                 _ => {}
             }
+        }
+        if !reopened.is_empty() {
+            // What is open already is left as it is.
+            courtesy(on_records(&self.client, Call::new(Model::Lead.as_str(), "action_unarchive"), reopened).await?);
+        }
+        for (user, leads) in asked {
+            let call = Call::new(Model::Lead.as_str(), "activity_schedule").arg("user_id", user);
+            let call = call.arg("act_type_xmlid", "mail.mail_activity_data_todo").arg("summary", "Perhaps a duplicate");
+            courtesy(on_records(&self.client, call.arg("note", "See the note in the history."), leads).await?);
         }
         Ok(())
     }
@@ -183,14 +184,9 @@ impl Batch<'_> {
 }
 
 /// What Odoo refuses here takes nothing from the operation.
-fn courtesy(answer: Result<Value, OdooError>) -> Result<(), OdooError> {
-    match answer {
-        Ok(_) => Ok(()),
-        Err(error @ (OdooError::Access { .. } | OdooError::Refused { .. })) => {
-            tracing::debug!(%error, "what is known of a lead's person could not be told in Odoo");
-            Ok(())
-        }
-        Err(error) => Err(error),
+fn courtesy(refused: Vec<(i64, OdooError)>) {
+    for (lead, error) in refused {
+        tracing::debug!(lead, %error, "what is known of a lead's person could not be told in Odoo");
     }
 }
 

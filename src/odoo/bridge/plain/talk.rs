@@ -71,26 +71,40 @@ impl PlainBridge {
         let search = Search::new("mail.message", json!([["message_id", "in", ids]])).fields(["message_id"]);
         let known: HashSet<Value> =
             self.client.search_read(search).await?.iter_mut().map(|found| found["message_id"].take()).collect();
-        let subtype = if lines.iter().all(|line| known.contains(&line["message_id"])) {
-            Value::Null
-        } else {
-            self.note_subtype().await?
-        };
-        let mut posted = Vec::with_capacity(lines.len());
-        for mut line in lines {
-            if known.contains(&line["message_id"]) {
-                posted.push(Ok(false));
-                continue;
-            }
-            line["subtype_id"] = subtype.clone();
-            // One by one: what Odoo refuses is one line's fault.
-            match self.client.call(Call::new("mail.message", "create").arg("vals_list", vec![line])).await {
-                Ok(_) => posted.push(Ok(true)),
-                Err(error @ (OdooError::Refused { .. } | OdooError::Access { .. })) => posted.push(Err(error)),
-                Err(error) => return Err(error),
-            }
+        let is_known: Vec<bool> = lines.iter().map(|line| known.contains(&line["message_id"])).collect();
+        let new = lines.into_iter().zip(&is_known).filter(|(_, known)| !**known).map(|(line, _)| line).collect();
+        let mut answers = self.create_lines(new).await?.into_iter();
+        let posted = is_known.into_iter().map(|known| match known {
+            true => Ok(false),
+            false => answers.next().unwrap_or(Ok(())).map(|()| true),
+        });
+        Ok(posted.collect())
+    }
+
+    /// All of them in one call; if Odoo refuses it, one by one, as it is one line's fault.
+    async fn create_lines(&self, mut lines: Vec<Value>) -> Result<Vec<Result<(), OdooError>>, OdooError> {
+        if lines.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(posted)
+        let subtype = self.note_subtype().await?;
+        lines.iter_mut().for_each(|line| line["subtype_id"] = subtype.clone());
+        if self.create_some(&lines).await?.is_ok() {
+            return Ok(lines.iter().map(|_| Ok(())).collect());
+        }
+        let mut answers = Vec::with_capacity(lines.len());
+        for line in lines.chunks(1) {
+            answers.push(self.create_some(line).await?);
+        }
+        Ok(answers)
+    }
+
+    /// Whether Odoo takes them; other errors are not theirs.
+    async fn create_some(&self, lines: &[Value]) -> Result<Result<(), OdooError>, OdooError> {
+        match self.client.call(Call::new("mail.message", "create").arg("vals_list", lines)).await {
+            Ok(_) => Ok(Ok(())),
+            Err(error @ (OdooError::Refused { .. } | OdooError::Access { .. })) => Ok(Err(error)),
+            Err(error) => Err(error),
+        }
     }
 }
 
