@@ -71,6 +71,8 @@ class Operation:
         self.came = {}
         # The lead was hot before: only what makes it so is told.
         self.was_hot = False
+        # Lead, score before, score now: if this changes the score.
+        self.rescored = None
         self.result = None
 
     def finish(self, status, res_id=None, kept=(), error=None):
@@ -114,6 +116,14 @@ class Bound:
     @property
     def text(self):
         return self._text if self._written is None else json.dumps(self._written)
+
+    def agree(self, record, names):
+        """The record holds there what came in."""
+        for name in names:
+            value = values.held(record, name)
+            if name not in self.written or self.written[name] != value:
+                self.written[name] = value
+                self.changed = True
 
 
 class Bindings(dict):
@@ -517,19 +527,22 @@ class Applier(models.AbstractModel):
         def run(some):
             return [(one, self._run_one(one, *prepared[one])) for one in some]
 
+        arrived, rescored = records.browse(), []
         for operation, (done, kept, agreed) in self._together(list(prepared), run):
             record, binding, _parsed = prepared[operation]
-            for name in agreed:
-                value = values.held(record, name)
-                if name not in binding.written or binding.written[name] != value:
-                    binding.written[name] = value
-                    binding.changed = True
+            binding.agree(record, agreed)
             self._know_person(operation, record.id, bound)
             if model_name == kinds.LEAD and not operation.silent:
                 known = operation.was_hot and not record.g_assistant_notice_due
                 if operation.attached or not known:
-                    record._g_assistant_arrived()
+                    arrived |= record
+            if operation.rescored:
+                rescored.append(operation.rescored)
             operation.finish("updated" if done else "unchanged", record.id, kept)
+        if arrived:
+            arrived._g_assistant_arrived()
+        if rescored:
+            self.env["g_assistant.score"]._note(rescored)
 
     @api.model
     def _run_one(self, operation, record, binding, parsed):
@@ -597,7 +610,7 @@ class Applier(models.AbstractModel):
             record.write({name: values.to_orm(record, name, parsed[name]) for name in to_write})
             if "g_assistant_score" in to_write:
                 score = "g_assistant_score"
-                self.env["g_assistant.score"]._note(record, now[score], parsed[score])
+                operation.rescored = (record.id, now[score], parsed[score])
         if fills:
             return bool(to_write), [], []
         if kept and not operation.silent and not operation.attached:

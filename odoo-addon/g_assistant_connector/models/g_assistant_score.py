@@ -22,12 +22,12 @@ class Score(models.Model):
     at = fields.Datetime("Changed On", required=True, readonly=True)
 
     @api.model
-    def _note(self, lead, previous, score):
+    def _note(self, changes):
+        """Keep changes: ``(lead id, score before, score now)``."""
+        now = fields.Datetime.now()
         self.sudo().create(
-            {
-                "lead_id": lead.id,
-                "previous": previous or 0,
-                "score": score or 0,
-                "at": fields.Datetime.now(),
-            }
+            [
+                {"lead_id": lead_id, "previous": before or 0, "score": after or 0, "at": now}
+                for lead_id, before, after in changes
+            ]
         )

@@ -124,7 +124,7 @@ class Spend(models.Model):
         loaded = self.env.context.get("g_assistant_loaded") or Loaded()
         if not loaded.keys.isdisjoint(map(_key, rows)):
             raise ValidationError(self._same_rows())
-        records = self._upsert(rows)
+        records, _new = self._upsert(rows)
         loaded.keys.update(map(_key, rows))
         return records
 
@@ -134,7 +134,7 @@ class Spend(models.Model):
 
     @api.model
     def _upsert(self, rows):
-        """The records of these values, in their order: made, or brought to them."""
+        """The records of these values, in their order: made, or brought to them; and those made."""
         keys = [(row["company_id"], _key(row)) for row in rows]
         if len(set(keys)) < len(keys):
             raise ValidationError(self._same_rows())
@@ -146,8 +146,9 @@ class Spend(models.Model):
         for key, row in zip(keys, rows, strict=True):
             if key in known:
                 known[key]._bring_to(row)
-        created = iter(self.create(new))
-        return self.browse([(known.get(key) or next(created)).id for key in keys])
+        created = self.create(new)
+        rest = iter(created)
+        return self.browse([(known.get(key) or next(rest)).id for key in keys]), created
 
     def _bring_to(self, row):
         def cached(name, value):
@@ -183,11 +184,9 @@ class Spend(models.Model):
             else:
                 rows[at] = {**values, "company_id": self.env.company.id}
         good = [at for at, result in enumerate(results) if result["status"] == "taken"]
-        ours = [("company_id", "=", self.env.company.id), ("key", "in", list(taken))]
-        before = set(self.search(ours).ids)
-        for at, spend in zip(good, self._upsert([rows[at] for at in good]), strict=True):
-            status = "known" if spend.id in before else "created"
-            results[at] = {"status": status, "id": spend.id}
+        spends, new = self._upsert([rows[at] for at in good])
+        for at, spend in zip(good, spends, strict=True):
+            results[at] = {"status": "created" if spend in new else "known", "id": spend.id}
         return results
 
     @api.model

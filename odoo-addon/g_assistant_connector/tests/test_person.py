@@ -337,7 +337,7 @@ class TestPerson(BridgeCase):
 
     def test_scores_follow_the_lead(self):
         lead = self.lead(partner_id=self.sara.id, user_id=self.seller.id)
-        self.env["g_assistant.score"]._note(lead, 1, 2)
+        self.env["g_assistant.score"]._note([(lead.id, 1, 2)])
         scores = self.env["g_assistant.score"]
         self.assertEqual(len(scores.with_user(self.seller).search([])), 1)
         for user in (self.manager, self.viewer):

@@ -78,8 +78,11 @@ impl PlainBridge {
     ) -> Result<HashMap<usize, i64>, OdooError> {
         const KEYS: [(&str, &str); 2] = [("email_from", "email_normalized"), ("phone", "phone_sanitized")];
         let fields = self.fields(Model::Lead)?;
-        let sticky: Vec<usize> =
-            wanted.iter().filter(|(_, owner)| owner.sticky).map(|(position, _)| *position).collect();
+        // Nobody is known who was looked for already, and not decided about.
+        let unknown =
+            |position: usize| batch.operations[position].matching.as_ref().is_some_and(|it| it.decision.is_none());
+        let sticky = wanted.iter().filter(|(position, owner)| owner.sticky && !unknown(*position));
+        let sticky: Vec<usize> = sticky.map(|(position, _)| *position).collect();
         let key = |position: usize, field: &str| address(&batch.operations[position], field);
         let mut domain = Vec::new();
         for (field, normal) in KEYS {
