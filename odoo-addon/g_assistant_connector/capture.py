@@ -8,13 +8,12 @@ them backwards.
 One row per record and statement, by one statement for all records of it: a trigger per
 row would cost a save of a thousand records ten times as much. And statements that are
 planned in no time: Odoo discards all plans between two requests, so what a trigger costs
-a user is mostly its planning. Hence no comparison here and no normal form.
+a user is mostly its planning. Hence no comparison here, no normal form, and no question
+whether changes are recorded: there are triggers only while they are.
 """
 
 import hashlib
 from collections import namedtuple
-
-from . import config
 
 # What a row says. `old` holds, as JSON:
 CREATED = "I"  # nothing
@@ -40,8 +39,6 @@ CREATE TABLE IF NOT EXISTS g_assistant_change (
 )
 """
 
-ENABLED = f"(SELECT value = 'True' FROM ir_config_parameter WHERE key = '{config.ENABLED}')"
-
 INSERT = "INSERT INTO g_assistant_change (model, res_id, action, user_id, old)"
 
 OLD = "OLD TABLE AS old_rows"
@@ -64,8 +61,7 @@ def _of_records(model_name, table, shape):
         table,
         "INSERT",
         NEW,
-        f"{INSERT} SELECT '{model_name}', id, '{CREATED}', create_uid, NULL"
-        f" FROM new_rows WHERE {ENABLED}",
+        f"{INSERT} SELECT '{model_name}', id, '{CREATED}', create_uid, NULL FROM new_rows",
     )
     columns = ", ".join(f'"{name}"' for name in (*shape.stored, "write_uid"))
     yield Trigger(
@@ -73,7 +69,7 @@ def _of_records(model_name, table, shape):
         "UPDATE",
         OLD,
         f"{INSERT} SELECT '{model_name}', o.id, '{UPDATED}', o.write_uid, to_json(o)"
-        f" FROM (SELECT {columns} FROM old_rows) o WHERE {ENABLED}",
+        f" FROM (SELECT {columns} FROM old_rows) o",
     )
     # Before, as its links and lines go with it.
     yield Trigger(
@@ -81,7 +77,7 @@ def _of_records(model_name, table, shape):
         "DELETE",
         None,
         f"{INSERT} SELECT '{model_name}', t.id, '{DELETED}', t.write_uid, {shape.record.code}"
-        f" FROM {table} t WHERE t.id = OLD.id AND {ENABLED}",
+        f" FROM {table} t WHERE t.id = OLD.id",
     )
 
 
@@ -100,7 +96,7 @@ def _of_links(model_name, link):
             referencing,
             f"{INSERT} SELECT '{model_name}', \"{link.column}\", '{action}', NULL,"
             f" json_build_object('{link.field}', json_agg(\"{link.other}\"))"
-            f' FROM {rows} WHERE {ENABLED} GROUP BY "{link.column}"',
+            f' FROM {rows} GROUP BY "{link.column}"',
         )
 
 
@@ -130,7 +126,7 @@ def _of_lines(model_name, lines):
             f" json_build_object('{lines.field}', (SELECT {lines.record.code} FROM ("
             f"SELECT l.* FROM {lines.table} l WHERE l.order_id = x.order_id {parts}) l))"
             f" FROM (SELECT order_id, max(write_uid) AS user_id FROM ({orders}) o"
-            f" GROUP BY order_id) x WHERE {ENABLED}",
+            " GROUP BY order_id) x",
         )
 
 

@@ -54,6 +54,12 @@ def enabled(env):
     return _get(env, ENABLED) == "True"
 
 
+def sends(env):
+    """Whether changes are recorded and sent. Asked in users' saves, so in one go."""
+    params = env["ir.config_parameter"].sudo()
+    return params.get_param(ENABLED) == "True" and bool(params.get_param(URL))
+
+
 def url(env):
     return _get(env, URL) or ""
 

@@ -56,7 +56,7 @@ def wake_after_commit(env):
     if WAKE in postcommit.data or not env.registry.ready:
         return
     postcommit.data[WAKE] = True
-    if config.enabled(env) and config.url(env):
+    if config.sends(env):
         postcommit.add(functools.partial(wake, env.cr.dbname))
 
 

@@ -234,8 +234,6 @@ fn witnesses() -> String {
          end $$;
          create trigger torture_saved after insert or update or delete on crm_lead
              for each row execute function torture_saved();
-         insert into ir_config_parameter (key, value) values ('g_assistant_connector.enabled', 'True')
-             on conflict (key) do update set value = excluded.value;
          insert into g_assistant_secret (value) values ('{WEBSITE_SECRET}');",
         before = row("old"),
         after = row("new"),

@@ -3,7 +3,7 @@ import json
 from odoo import api, models
 from odoo.tools import SQL
 
-from .. import capture, kinds, net_change
+from .. import capture, config, kinds, net_change
 from .g_assistant_mirror import WANTED
 
 # One at a time reads the triggers' rows. Any number that nobody else uses as an advisory lock.
@@ -25,8 +25,11 @@ class Capture(models.AbstractModel):
 
     @api.model
     def _install(self):
-        """Bring the triggers to what the fields are now. Costs one query if they are so."""
-        definitions = [capture.definition(trigger) for trigger in self._triggers()]
+        """Bring the triggers to what the fields are now; without recording there are none.
+        Costs one query if they are so."""
+        definitions = []
+        if config.enabled(self.env):
+            definitions = [capture.definition(trigger) for trigger in self._triggers()]
         wanted = capture.fingerprint(definitions)
         self.env.cr.execute("SELECT obj_description(to_regclass('g_assistant_change'), 'pg_class')")
         if self.env.cr.fetchone()[0] == wanted:
@@ -154,6 +157,17 @@ class Capture(models.AbstractModel):
         """How many events are still to be made of the rows, at most."""
         self.env.cr.execute("SELECT count(DISTINCT (model, res_id, txid)) FROM g_assistant_change")
         return self.env.cr.fetchone()[0]
+
+
+class IrConfigParameter(models.Model):
+    _inherit = "ir.config_parameter"
+
+    @api.model
+    def set_param(self, key, value):
+        result = super().set_param(key, value)
+        if key == config.ENABLED:
+            self.env["g_assistant.capture"]._install()
+        return result
 
 
 class IrModelFields(models.Model):

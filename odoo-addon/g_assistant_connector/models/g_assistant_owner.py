@@ -12,6 +12,7 @@ from odoo import _, api, fields, models, tools
 
 from .. import kinds
 from ..values import Unfit
+from .crm_lead import OWN
 
 # So many of the last turns of a rule are looked at, or two rounds if they are longer.
 LEAST_TURNS = 100
@@ -404,7 +405,7 @@ class CrmLead(models.Model):
     _inherit = "crm.lead"
 
     # Why this salesperson: JSON, read by the field below.
-    g_assistant_owner_evidence = fields.Char(readonly=True, copy=False)
+    g_assistant_owner_evidence = fields.Char(**OWN)
     g_assistant_owner_reason = fields.Char(
         string="Given Because", compute="_compute_g_assistant_owner_reason"
     )

@@ -238,8 +238,12 @@ class TestCapture(BridgeCase):
         lead.name = "Muted"
         self.assertEqual(self.kinds(), ["lead.created"])
         params.set_param(config.ENABLED, False)
+        self.assertEqual(self.triggers(), (0, 0, True))
         lead.action_set_won()
         self.assertEqual(self.new_events(), [])
+        params.set_param(config.ENABLED, "True")
+        lead.unlink()
+        self.assertEqual(self.kinds(), ["lead.deleted"])
 
     def test_a_plain_salesman_can_save(self):
         seller = new_test_user(
