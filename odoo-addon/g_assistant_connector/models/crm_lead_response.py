@@ -125,7 +125,9 @@ class CrmLead(models.Model):
 
     # It grows while people look: no field that is stored says when it is another.
     @api.depends_context("lang")
-    @api.depends("g_assistant_first_action_at", "g_assistant_response_band", "active")
+    @api.depends(
+        "g_assistant_first_action_at", "g_assistant_response_band", "create_date", "active"
+    )
     def _compute_g_assistant_response(self):
         good, late = config.response_minutes(self.env)
         now = fields.Datetime.now()

@@ -445,6 +445,9 @@ class CrmLead(models.Model):
 
     @api.model
     def _g_assistant_reason(self, evidence):
+        # Most leads have none, and translating all these words takes time.
+        if not evidence:
+            return ""
         words = {
             "same e-mail address": _("same e-mail address"),
             "same mobile number": _("same mobile number"),

@@ -421,6 +421,9 @@ class CrmLead(models.Model):
 
     @api.model
     def _g_assistant_owner_words(self, evidence):
+        # Most leads have none, and translating all these words takes time.
+        if not evidence:
+            return []
         why = {
             "lead": _("Has the person's earlier lead"),
             "partner": _("Is the salesperson of this customer"),
