@@ -132,13 +132,11 @@ class CrmLead(models.Model):
         good, late = config.response_minutes(self.env)
         now = fields.Datetime.now()
         for lead in self:
-            minutes, text = None, False
-            if lead.g_assistant_response_band:
-                minutes = lead.g_assistant_response_minutes
-                text = _("Answered after %s", self._g_assistant_span(minutes))
-            elif lead.create_date and lead.active and not lead.g_assistant_first_action_at:
-                minutes = (now - lead.create_date).total_seconds() / 60
-                text = _("Waiting for %s", self._g_assistant_span(minutes))
+            minutes, text, acted = None, False, lead.g_assistant_first_action_at
+            if lead.create_date and (lead.g_assistant_response_band or lead.active and not acted):
+                minutes = ((acted or now) - lead.create_date).total_seconds() / 60
+                said = _("Answered after %s") if acted else _("Waiting for %s")
+                text = said % self._g_assistant_span(minutes)
             lead.g_assistant_response = text
             lead.g_assistant_response_state = minutes is not None and (
                 "good" if minutes <= good else "late" if minutes <= late else "too_late"
