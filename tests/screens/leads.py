@@ -32,7 +32,7 @@ def operation(number, score, origin, decision=None, **values):
         "key": f"screens-{number}",
         "model": "crm.lead",
         "action": "upsert",
-        "ref": f"meta:{number}",
+        "ref": f"villas:{number}",
         "values": {**{f"g_assistant_{name}": value for name, value in own.items()}, **values},
     }
     if decision:
@@ -43,10 +43,10 @@ def operation(number, score, origin, decision=None, **values):
 
 def operations(seller, flags):
     """The first leads."""
-    sara = {"name": "Villa, Al Narjis", "contact_name": "سارة العتيبي", "email_from": "sara@example.com"}
+    noura = {"name": "Villa, Al Narjis", "contact_name": "نورة القحطاني", "email_from": "noura@example.com"}
     given = {"user_id": seller, "type": "opportunity"}
     return [
-        operation(1, 82, ORIGIN, **given, **sara, phone="+966501234567", expected_revenue=1_850_000.0),
+        operation(1, 82, ORIGIN, **given, **noura, phone="+966540123987", expected_revenue=1_850_000.0),
         operation(2, 55, ORIGIN, **given, name="Flat near the metro", contact_name="Omar Haddad", phone="+966555000111"),
         operation(3, 8, OTHER, **given, name="asdf", g_assistant_flag_ids=[flags["SPAM"], flags["INVALID_PHONE"]]),
         operation(4, 74, OTHER, name="Office, 300 m²", type="lead", g_assistant_flag_ids=[flags["NO_CONSENT"]]),
@@ -57,15 +57,15 @@ def operations(seller, flags):
 def again(lead, seller):
     """A delivery of the same person, and one of somebody who may be."""
     seen = {"id": lead, "seen": [[lead, "open"]]}
-    came = {"user_id": seller, "type": "opportunity", "phone": "+966501234567"}
+    came = {"user_id": seller, "type": "opportunity", "phone": "+966540123987"}
     return [
         operation(
             6, 60, OTHER, {"do": "attach", "reason": "same mobile number, same name", **seen},
-            **came, name="Sara", contact_name="Sara Alotaibi", zip="13327",
+            **came, name="Noura", contact_name="Noura Alqahtani", zip="13327",
         ),
         operation(
             7, 51, OTHER, {"do": "ask", "reason": "same mobile number, other name", **seen},
-            **came, name="Shop in the mall", contact_name="فهد العتيبي",
+            **came, name="Shop in the mall", contact_name="فهد القحطاني",
         ),
     ]
 
