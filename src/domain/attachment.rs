@@ -99,7 +99,9 @@ pub fn file_name(media: &Media, kind: &str, mime: Option<&str>) -> String {
     let own = media.name.as_deref().unwrap_or_default();
     // What a path or another system would take for more than a name, and marks that turn the direction of writing.
     let odd = |c: char| {
-        c.is_control() || "/\\:*?\"<>|".contains(c) || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || "/\\:*?\"<>|".contains(c)
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let cleaned: String = own.chars().map(|c| if odd(c) { ' ' } else { c }).collect();
     let cleaned = cleaned.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -151,7 +153,10 @@ mod tests {
         for (told, expected) in [
             ("audio/ogg; codecs=opus", Some("audio/ogg")),
             (" Image/JPEG ", Some("image/jpeg")),
-            ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", Some("application/vnd.openxmlformats-officedocument.wordprocessingml.document")),
+            (
+                "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                Some("application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+            ),
             ("image/svg+xml", Some("image/svg+xml")),
             ("image", None),
             ("/", None),

@@ -20,8 +20,8 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-pub use self::media::MediaOrder;
 use self::gate::Gates;
+pub use self::media::MediaOrder;
 use crate::{
     clock::Clock,
     domain::PlatformStatus,

@@ -130,7 +130,9 @@ impl MediaHandler {
             }
             NotFetched::NoSource(error) => Outcome::Park { error },
             NotFetched::Store(error) => try_again(job, &self.clock, None, &error.to_string()),
-            NotFetched::Failed(error @ FetchError::Refused(_)) => Outcome::Park { error: format!("the platform {error}") },
+            NotFetched::Failed(error @ FetchError::Refused(_)) => {
+                Outcome::Park { error: format!("the platform {error}") }
+            }
             NotFetched::Failed(error) => try_again(job, &self.clock, None, &format!("the platform {error}")),
         };
         self.metrics.media(&order.source, "failed");

@@ -122,7 +122,8 @@ impl PushHandler {
                     samples.extend(sample(job, &result));
                     Outcome::Done {
                         result: serde_json::to_string(&result).ok(),
-                        then: operation.map_or_else(Vec::new, |(operation, _)| self.files(session, job, operation, &result)),
+                        then: operation
+                            .map_or_else(Vec::new, |(operation, _)| self.files(session, job, operation, &result)),
                         bindings: binding.into_iter().collect(),
                     }
                 }
@@ -170,8 +171,7 @@ impl PushHandler {
     }
 
     fn after_failure(&self, job: &Job, error: &OdooError) -> Outcome {
-        release_if_away(error, &self.clock)
-            .unwrap_or_else(|| try_again(job, &self.clock, None, &error.to_string()))
+        release_if_away(error, &self.clock).unwrap_or_else(|| try_again(job, &self.clock, None, &error.to_string()))
     }
 
     /// At once: the loop itself waits until Odoo can be reached.

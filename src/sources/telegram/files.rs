@@ -86,9 +86,8 @@ impl Files {
     async fn fetch_with(&self, media: &Media, token: &SecretString) -> Result<Got, FetchError> {
         let url = self.address(&[], token, &["getFile"])?;
         let body = json!({ "file_id": media.id }).to_string();
-        let post = |http: &reqwest::Client| {
-            http.post(url).header(http::header::CONTENT_TYPE, "application/json").body(body)
-        };
+        let post =
+            |http: &reqwest::Client| http.post(url).header(http::header::CONTENT_TYPE, "application/json").body(body);
         let file = match read(&self.remote.send(post).await?) {
             Ok(file) => file,
             // It has no code of its own.
