@@ -16,7 +16,7 @@ const SARA: &str = "966501110001";
 /// Larger than one piece of a stream.
 const SIZE: usize = 200_000;
 
-fn configure(server: &Server, database: &Database, platform: &Files) -> Daemon {
+fn configure(server: &Server, database: &Database, platform: &Files, odoo: &str) -> Daemon {
     let url = &platform.url;
     let meta = "app_secret = { file = \"app\" }\nverify_token = { file = \"verify\" }\ndownload_media = true\n\
                 max_media_size = \"1 MB\"\nmedia_hosts = [\"127.0.0.1\"]";
@@ -27,7 +27,7 @@ fn configure(server: &Server, database: &Database, platform: &Files) -> Daemon {
          [sources.telegram]\nkind = \"telegram\"\nbot = \"example_bot\"\nsecret_token = {{ file = \"verify\" }}\n\
          token = {{ file = \"token\" }}\napi = \"{url}\"\ndownload_media = true\nmax_media_size = \"1 MB\"\n"
     );
-    let daemon = Daemon::configure_at(&server.url, database, "", &sections);
+    let daemon = Daemon::configure_at(&server.url, database, odoo, &sections);
     for (name, secret) in [("app", APP_SECRET), ("verify", SECRET), ("token", TOKEN)] {
         daemon.put_secret(name, secret);
     }
@@ -116,7 +116,7 @@ async fn each_platforms_files_are_with_their_messages() {
     let server = Server::shared();
     let database = Database::fresh(Template::Addon);
     let platform = Files::start().await;
-    let mut daemon = configure(server, &database, &platform);
+    let mut daemon = configure(server, &database, &platform, "");
     daemon.start_connected().await;
     let admin = database.admin(server).await;
     let mime = ["image/png", "audio/ogg; codecs=opus", "application/pdf", "image/jpeg", "", "audio/ogg", "image/jpeg"];
@@ -199,7 +199,7 @@ async fn what_cannot_be_fetched_is_said_by_its_message() {
     let server = Server::shared();
     let database = Database::fresh(Template::Addon);
     let platform = Files::start().await;
-    let mut daemon = configure(server, &database, &platform);
+    let mut daemon = configure(server, &database, &platform, "");
     daemon.start_connected().await;
     let admin = database.admin(server).await;
     for id in ["told", "large", "sum", "lost", "good"] {
@@ -245,7 +245,7 @@ async fn a_refused_token_and_an_odoo_that_is_down_are_waited_out() {
     let database = Database::fresh(Template::Addon);
     let server = Server::own(&database);
     let platform = Files::start().await;
-    let mut daemon = configure(&server, &database, &platform);
+    let mut daemon = configure(&server, &database, &platform, "");
     daemon.put_secret("token", "123:an-old_one");
     daemon.start_connected().await;
     let admin = database.admin(&server).await;
@@ -298,7 +298,7 @@ async fn without_the_addon_files_are_linked_to_the_lines_of_the_history() {
     let server = Server::shared();
     let database = Database::fresh(Template::Plain);
     let platform = Files::start().await;
-    let mut daemon = configure(server, &database, &platform);
+    let mut daemon = configure(server, &database, &platform, "transport = \"xmlrpc\"\n");
     daemon.start_connected().await;
     platform.add("1", "image/png", &bytes(1, SIZE));
     platform.add("2", "image/svg+xml", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
