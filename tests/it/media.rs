@@ -327,3 +327,27 @@ async fn without_the_addon_files_are_linked_to_the_lines_of_the_history() {
     assert_eq!(attachments(&database), 2);
     assert_eq!(files_of(&admin, that("3")).await.0.matches("any more").count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_files_take_no_more_memory_than_two() {
+    const LARGE: usize = 9_900_000;
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let platform = Files::start().await;
+    let mut daemon = configure(server, &database, &platform, "");
+    // 10 MB is what holds without it.
+    daemon.edit("max_media_size = \"1 MB\"\n", "");
+    daemon.start_connected().await;
+    let before = daemon.peak_memory();
+    for number in 0..8 {
+        platform.add(&format!("large{number}"), "video/mp4", &bytes(number, LARGE));
+        let url = format!("{}/cdn/large{number}", platform.url);
+        page(&daemon, "messenger", &format!("m{number}"), json!([{"type": "video", "payload": {"url": url}}])).await;
+    }
+    daemon.drained().await;
+    let arrived = "select count(*) from ir_attachment where res_model = 'crm.lead' and file_size = 9900000";
+    assert_eq!((database.count(arrived), attachments(&database)), (8, 8));
+    let more = daemon.peak_memory().saturating_sub(before);
+    println!("8 files of {LARGE} bytes took {more} MiB more");
+    assert!(more < 120, "{more} MiB");
+}
