@@ -241,4 +241,52 @@ mod tests {
         };
         assert_eq!((octets(None), octets(Some("audio/ogg")).as_deref()), (None, Some("audio/ogg")));
     }
+
+    #[test]
+    fn a_source_says_which_files_it_fetches() {
+        let url = |url: &str| Media { url: Some(url.to_owned()), ..Media::default() };
+        let id = |id: &str| Media { id: Some(id.to_owned()), ..Media::default() };
+        let hub = "app_secret = { file = \"SECRET\" }\nverify_token = { file = \"SECRET\" }";
+        let token = "token = { file = \"SECRET\" }\ndownload_media = true";
+        let bot = "bot = \"b\"\nsecret_token = { file = \"SECRET\" }";
+        for (section, media, expected) in [
+            (format!("kind = \"whatsapp\"\n{hub}"), id("1003"), None),
+            (format!("kind = \"whatsapp\"\n{hub}\n{token}"), id("1003"), Some(true)),
+            (format!("kind = \"whatsapp\"\n{hub}\n{token}"), id("../me"), Some(false)),
+            (format!("kind = \"whatsapp\"\n{hub}\n{token}"), url("https://lookaside.fbsbx.com/x"), Some(false)),
+            (format!("kind = \"telegram\"\n{bot}\ndownload_media = false"), id("AgAC"), None),
+            (format!("kind = \"telegram\"\n{bot}\n{token}"), id("AgAC"), Some(true)),
+            (format!("kind = \"messenger\"\n{hub}"), url("https://scontent.xx.fbcdn.net/x"), None),
+            (
+                format!("kind = \"messenger\"\n{hub}\ndownload_media = true"),
+                url("https://scontent.xx.fbcdn.net/x"),
+                Some(true),
+            ),
+            (format!("kind = \"instagram\"\n{hub}\ndownload_media = true"), url("https://example.com/x"), Some(false)),
+            (
+                format!("kind = \"instagram\"\n{hub}\ndownload_media = true\nmedia_hosts = [\"EXAMPLE.com\"]"),
+                url("https://files.example.com/x"),
+                Some(true),
+            ),
+        ] {
+            let source = crate::sources::testing::open(&section, "0b7f5d0c9a3e41c2b8d6");
+            assert_eq!(source.media().map(|platform| platform.has(&media)), expected, "{section}");
+        }
+    }
+
+    #[test]
+    fn files_are_not_fetched_without_a_token_nor_without_a_limit() {
+        let odoo = "[odoo]\nurl = \"http://localhost\"\ndatabase = \"d\"\nlogin = \"l\"\nsecret = { env = \"X\" }\n";
+        let hub = "app_secret = { env = \"X\" }\nverify_token = { env = \"X\" }";
+        for (keys, expected) in [
+            ("download_media = true", "sources.w.token: is missing"),
+            ("download_media = true\ntoken = { env = \"X\" }\nmax_media_size = \"65 MB\"", "max_media_size"),
+            ("media_hosts = [\"https://example.com\"]", "is not the name of a host"),
+        ] {
+            let text = format!("{odoo}[sources.w]\nkind = \"whatsapp\"\n{hub}\n{keys}\n");
+            let error =
+                crate::config::Config::parse(&text, std::path::Path::new("config.toml")).expect_err("a problem");
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
 }
