@@ -26,7 +26,7 @@ use crate::{
         schedule::{self, ProgressFor, Schedule},
     },
     telemetry::Metrics,
-    worker::{self, FetchHandler, IntakeHandler, MailDomains, PushHandler, Spending},
+    worker::{self, FetchHandler, IntakeHandler, MailDomains, MediaHandler, PushHandler, Spending},
 };
 
 /// How long work under way may take to finish after a signal.
@@ -104,10 +104,21 @@ impl App {
         Fetching::new(self.store.clone(), sources, self.clock.clone(), metrics, self.config.store.compared())
     }
 
+    /// The media worker's handler.
+    fn media(&self, fetching: &Fetching) -> MediaHandler {
+        MediaHandler {
+            fetching: fetching.clone(),
+            backend: self.backend.clone(),
+            clock: self.clock.clone(),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
     /// The push worker's handler.
     pub fn push(&self) -> PushHandler {
         PushHandler {
             store: self.store.clone(),
+            sources: Arc::clone(&self.sources),
             backend: self.backend.clone(),
             clock: self.clock.clone(),
             metrics: Arc::clone(&self.metrics),
@@ -197,6 +208,10 @@ impl App {
             let (clock, metrics) = (app.clock.clone(), Arc::clone(&app.metrics));
             let handler = FetchHandler { fetching, clock: clock.clone(), metrics };
             async move { worker::run(app.store.clone(), handler, clock, stop).await }
+        });
+        tasks.spawn({
+            let (app, media, stop) = (Arc::clone(&app), app.media(&fetching), stop.clone());
+            async move { worker::run(app.store.clone(), media, app.clock.clone(), stop).await }
         });
         tasks.spawn({
             let (reporter, stop) = (app.reporter(&fetching), stop.clone());

@@ -21,7 +21,8 @@ pub fn client(base: &Url) -> Result<reqwest::Client, reqwest::Error> {
     if is_loopback(base) { builder.no_proxy() } else { builder }.build()
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether this machine is meant.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

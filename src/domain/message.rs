@@ -81,7 +81,7 @@ pub struct Message {
     pub starts: bool,
 }
 
-/// A picture or file of a message: not fetched, only named.
+/// A picture or file of a message, as it is named there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Media {

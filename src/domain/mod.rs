@@ -1,5 +1,6 @@
 //! Plain values that travel between modules. No I/O here.
 
+mod attachment;
 mod change;
 mod draft;
 mod flag;
@@ -15,6 +16,7 @@ mod report;
 mod spend;
 mod status;
 
+pub use attachment::{Attached, Attachment, Missing, file_name, mime_of, plain_mime};
 pub use change::{Change, ChangeBatch, FieldChange, Named};
 pub use draft::{Consent, Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, Origin, PartnerDraft};
 pub use flag::Flag;

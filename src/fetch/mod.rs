@@ -5,8 +5,10 @@
 //!   account waits; no attempt of a single lead is burnt, and the first good answer lets everything go on
 //! - `reconcile`: polls the forms, so that what no webhook told of is found too, and counts
 //! - `spend`: what campaigns cost
+//! - `media`: pictures and files of messages
 
 mod gate;
+mod media;
 mod reconcile;
 mod spend;
 
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use self::gate::Gates;
+pub use self::media::MediaOrder;
 use crate::{
     clock::Clock,
     domain::PlatformStatus,

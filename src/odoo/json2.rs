@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::{
     Call, OdooError,
@@ -61,12 +62,9 @@ impl Json2 {
 
     /// Calls once. `None` if there is nothing at the address: no `/json/2`, or not for this database.
     async fn send(&self, call: &Call) -> Result<Option<Value>, OdooError> {
-        let mut body = call.arguments.clone();
-        if let Some(ids) = &call.ids {
-            body.insert("ids".to_owned(), json!(ids));
-        }
-        body.insert("context".to_owned(), Value::Object(call.context.clone()));
-        let body = Value::Object(body).to_string().into_bytes();
+        let Call { arguments, ids, context, .. } = call;
+        let body = serde_json::to_vec(&Body { arguments, ids: ids.as_deref(), context });
+        let body = body.map_err(|error| OdooError::Garbled { detail: error.to_string() })?;
         let Answer { status, body } =
             self.server.post(&address(call), self.headers.clone(), body, call.timeout).await?;
         if status == StatusCode::OK {
@@ -79,6 +77,16 @@ impl Json2 {
     pub(super) fn uid(&self) -> i64 {
         self.uid
     }
+}
+
+/// What is posted: nothing is copied, since a file may be among the arguments.
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(flatten)]
+    arguments: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ids: Option<&'a [i64]>,
+    context: &'a Map<String, Value>,
 }
 
 #[async_trait]

@@ -1,13 +1,15 @@
 //! Kind `messenger`: what people write to a Facebook page; `instagram` reads the same form.
 //!
 //! Their names are not told, only an id for each person and page. What the page itself writes comes back as an echo and
-//! is ignored, as is what another app answers (`standby`).
+//! is ignored, as is what another app answers (`standby`). Pictures and files are named; `media` fetches them if wanted.
+
+mod media;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
 
 use super::{
-    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Ended, Inbound, MediaPlatform, ParseError, Parsed, Refusal, Setup, Source, Verified,
     defaults::Defaults,
     hub::{self, Hub},
     json::Node,
@@ -26,14 +28,16 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
 
 pub(super) fn read_as(section: &mut Reader<'_>, channel: Channel) -> Option<Box<dyn Setup>> {
     let hub = hub::Spec::read(section);
+    let media = media::Spec::read(section);
     let defaults = Defaults::read(section.table("defaults")).or(&channel.to_string(), "Message");
-    Some(Box::new(Spec { channel, hub: hub?, defaults }))
+    Some(Box::new(Spec { channel, hub: hub?, media, defaults }))
 }
 
 #[derive(Debug)]
 struct Spec {
     channel: Channel,
     hub: hub::Spec,
+    media: Option<media::Spec>,
     defaults: Defaults,
 }
 
@@ -44,13 +48,15 @@ impl Setup for Spec {
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
         let Self { channel, defaults, .. } = self;
-        Ok(Box::new(Messenger { channel: *channel, hub: self.hub.open()?, defaults: defaults.clone() }))
+        let media = self.media.as_ref().map(media::Spec::open);
+        Ok(Box::new(Messenger { channel: *channel, hub: self.hub.open()?, media, defaults: defaults.clone() }))
     }
 }
 
 struct Messenger {
     channel: Channel,
     hub: Hub,
+    media: Option<media::Files>,
     defaults: Defaults,
 }
 
@@ -77,6 +83,10 @@ impl Source for Messenger {
 
     fn handshake(&self, request: &Inbound) -> Option<Result<Response<String>, Refusal>> {
         Some(self.hub.challenge(request))
+    }
+
+    fn media(&self) -> Option<&dyn MediaPlatform> {
+        self.media.as_ref().map(|files| files as &dyn MediaPlatform)
     }
 }
 

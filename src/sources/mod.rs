@@ -7,7 +7,7 @@
 //! - `standard_webhooks`, `bearer`, `url_key`, `digest`, `hub`: the proofs of authenticity
 //! - `generic`, `form`, `google`, `linkedin`, `meta`, `tiktok`, `snapchat`, `odoo`, `api`, `file`: the sources
 //! - `whatsapp`, `messenger`, `instagram`, `telegram`: those of messages; `talk` is what they have in common
-//! - `platform`: what is asked of those that send only ids; `remote`: how
+//! - `platform`: what is asked of those that send only ids; `media`: where pictures and files of messages are; `remote`: how
 //! - `body`: the JSON that describes leads and orders (`docs/lead-schema.md`); `map`: how other JSON becomes that one;
 //!   `fields`: what the names of fields mean that nobody has mapped; `export`: rows of files
 
@@ -28,6 +28,7 @@ mod instagram;
 mod json;
 mod linkedin;
 mod map;
+mod media;
 mod messenger;
 mod meta;
 mod odoo;
@@ -55,6 +56,7 @@ use serde_json::Value;
 pub use self::{
     bearer::Tokens,
     export::Export,
+    media::{Got, MediaFile, MediaPlatform},
     platform::{Account, Days, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
     registry::{API, FILE, OpenError, Registry, file_of, identity_of, open_all},
 };
@@ -143,6 +145,10 @@ pub trait Source: Send + Sync {
     }
     /// The platform to ask, if deliveries hold only ids.
     fn platform(&self) -> Option<Arc<dyn Platform>> {
+        None
+    }
+    /// Where the files of its messages are, if they are to be fetched.
+    fn media(&self) -> Option<&dyn MediaPlatform> {
         None
     }
     /// How many authentic deliveries one client may make, if visitors send them and not a program.

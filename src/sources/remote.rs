@@ -39,18 +39,29 @@ impl Remote {
 
     /// Sends the request that `make` makes.
     pub(super) async fn send(&self, make: impl FnOnce(&Client) -> RequestBuilder) -> Result<Answer, FetchError> {
+        let answer = self.receive(make, TIMEOUT, MAX_ANSWER).await?;
+        answer.ok_or_else(|| FetchError::Failed(format!("its answer has more than {MAX_ANSWER} bytes")))
+    }
+
+    /// The same for an answer of at most `most` bytes, of which `None` is told if it has more.
+    pub(super) async fn receive(
+        &self,
+        make: impl FnOnce(&Client) -> RequestBuilder,
+        timeout: Duration,
+        most: usize,
+    ) -> Result<Option<Answer>, FetchError> {
         let http = self.http.as_ref().map_err(|error| FetchError::Unreachable(error.clone()))?;
         let broken = |error: reqwest::Error| FetchError::Unreachable(root_cause(&error));
-        let mut response = make(http).timeout(TIMEOUT).send().await.map_err(broken)?;
+        let mut response = make(http).timeout(timeout).send().await.map_err(broken)?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(FetchError::Failed(format!("its answer has more than {MAX_ANSWER} bytes")));
+            if body.len() + chunk.len() > most {
+                return Ok(None);
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, headers, body })
+        Ok(Some(Answer { status, headers, body }))
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! Telegram signs nothing; each request carries the text that was given to it with the address (`secret_token`). A
 //! person's number is known only if they share their own contact, and where they come from by the link that they opened
-//! (`/start <payload>`). What is posted in groups and channels is nobody's inquiry.
+//! (`/start <payload>`). What is posted in groups and channels is nobody's inquiry. `files` fetches pictures and files if wanted.
+
+mod files;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
 
 use super::{
-    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Tokens, Verified,
+    Ended, Inbound, MediaPlatform, ParseError, Parsed, Refusal, Setup, Source, Tokens, Verified,
     defaults::Defaults,
     digest,
     json::{self, Node},
@@ -41,31 +43,36 @@ const FILES: [(&str, &str); 7] = [
 pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let tokens = section.required("secret_token", one_or_more(secret()));
     let bot = section.required("bot", string().example("\"example_bot\""));
+    let files = files::Spec::read(section);
     let defaults = Defaults::read(section.table("defaults")).or("Telegram", "Message");
-    Some(Box::new(Spec { tokens: tokens?, bot: bot?, defaults }))
+    Some(Box::new(Spec { tokens: tokens?, bot: bot?, files, defaults }))
 }
 
 #[derive(Debug)]
 struct Spec {
     tokens: Vec<SecretRef>,
     bot: String,
+    files: Option<files::Spec>,
     defaults: Defaults,
 }
 
 impl Setup for Spec {
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        self.tokens.iter().map(|token| ("secret_token", token)).collect()
+        let token = self.files.iter().map(|files| ("token", &files.token));
+        self.tokens.iter().map(|token| ("secret_token", token)).chain(token).collect()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
         let (bot, defaults) = (self.bot.clone(), self.defaults.clone());
-        Ok(Box::new(Telegram { tokens: Tokens::open(&self.tokens)?, bot, defaults }))
+        let files = self.files.as_ref().map(files::Spec::open).transpose()?;
+        Ok(Box::new(Telegram { tokens: Tokens::open(&self.tokens)?, bot, files, defaults }))
     }
 }
 
 struct Telegram {
     tokens: Tokens,
     bot: String,
+    files: Option<files::Files>,
     defaults: Defaults,
 }
 
@@ -91,6 +98,10 @@ impl Source for Telegram {
             Ended::Accepted | Ended::NotUnderstood(_) => Some(Response::new(String::new())),
             Ended::Refused(_) => None,
         }
+    }
+
+    fn media(&self) -> Option<&dyn MediaPlatform> {
+        self.files.as_ref().map(|files| files as &dyn MediaPlatform)
     }
 }
 

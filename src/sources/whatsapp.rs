@@ -1,14 +1,16 @@
 //! Kind `whatsapp`: messages and statuses of the WhatsApp Cloud API.
 //!
 //! A person is known by a business-scoped id, by a number, or by both; whoever uses a username may have no number here.
-//! One who came by an ad brings the ad along (`referral`). Pictures and files are named, not fetched.
+//! One who came by an ad brings the ad along (`referral`). Pictures and files are named; `media` fetches them if wanted.
+
+mod media;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
 use serde_json::Value;
 
 use super::{
-    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Ended, Inbound, MediaPlatform, ParseError, Parsed, Refusal, Setup, Source, Verified,
     defaults::Defaults,
     fields::Fields,
     hub::{self, Hub},
@@ -24,28 +26,33 @@ use crate::{
 /// Reads the section.
 pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let hub = hub::Spec::read(section);
+    let media = media::Spec::read(section);
     let defaults = Defaults::read(section.table("defaults")).or("WhatsApp", "Message");
-    Some(Box::new(Spec { hub: hub?, defaults }))
+    Some(Box::new(Spec { hub: hub?, media, defaults }))
 }
 
 #[derive(Debug)]
 struct Spec {
     hub: hub::Spec,
+    media: Option<media::Spec>,
     defaults: Defaults,
 }
 
 impl Setup for Spec {
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        self.hub.secrets().collect()
+        let token = self.media.iter().map(|media| ("token", &media.token));
+        self.hub.secrets().chain(token).collect()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
-        Ok(Box::new(Whatsapp { hub: self.hub.open()?, defaults: self.defaults.clone() }))
+        let media = self.media.as_ref().map(|media| media.open(&self.hub)).transpose()?;
+        Ok(Box::new(Whatsapp { hub: self.hub.open()?, media, defaults: self.defaults.clone() }))
     }
 }
 
 struct Whatsapp {
     hub: Hub,
+    media: Option<media::Files>,
     defaults: Defaults,
 }
 
@@ -71,6 +78,10 @@ impl Source for Whatsapp {
 
     fn handshake(&self, request: &Inbound) -> Option<Result<Response<String>, Refusal>> {
         Some(self.hub.challenge(request))
+    }
+
+    fn media(&self) -> Option<&dyn MediaPlatform> {
+        self.media.as_ref().map(|files| files as &dyn MediaPlatform)
     }
 }
 
@@ -143,11 +154,11 @@ fn said(message: &Node<'_>) -> Said {
     let Some(part) = part else { return unknown(message, &kind) };
     match kind.as_str() {
         "text" => Said::new("text", [text(&part, "/body")]),
-        "image" => media("image", &part),
-        "video" => media("video", &part),
-        "audio" | "voice" => media("audio", &part),
-        "document" => media("document", &part),
-        "sticker" => media("sticker", &part),
+        "image" => file("image", &part),
+        "video" => file("video", &part),
+        "audio" | "voice" => file("audio", &part),
+        "document" => file("document", &part),
+        "sticker" => file("sticker", &part),
         "location" => Said::place(&part),
         "contacts" => contacts(&part),
         "interactive" => interactive(&part),
@@ -159,7 +170,7 @@ fn said(message: &Node<'_>) -> Said {
     }
 }
 
-fn media(kind: &'static str, part: &Node<'_>) -> Said {
+fn file(kind: &'static str, part: &Node<'_>) -> Said {
     let media = Media {
         id: id(part, "/id"),
         url: talk::url(part, "/url"),

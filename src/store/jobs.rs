@@ -73,6 +73,8 @@ text_enum! {
         Fetch = "fetch",
         /// An operation into Odoo.
         Push = "push",
+        /// A picture or file of a message, from its platform into Odoo.
+        Media = "media",
     }
 }
 

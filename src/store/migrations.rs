@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../sql/migrations/0003_later.sql"),
     include_str!("../../sql/migrations/0004_platforms.sql"),
     include_str!("../../sql/migrations/0005_score.sql"),
+    include_str!("../../sql/migrations/0006_media.sql"),
 ];
 
 /// Applies what is missing, each migration in its own transaction together with its number.

@@ -131,7 +131,7 @@ impl Store {
             Ok(())
         })
         .await?;
-        self.0.wake.wake(JobKind::Fetch);
+        [JobKind::Fetch, JobKind::Media].into_iter().for_each(|kind| self.0.wake.wake(kind));
         Ok(())
     }
 

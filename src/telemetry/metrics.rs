@@ -21,6 +21,7 @@ pub struct Metrics {
     turned_away: Family<Reason, Counter>,
     changes: Family<Via, Counter>,
     fetched: Family<Delivery, Counter>,
+    media: Family<Delivery, Counter>,
     platform_up: Family<Account, Gauge>,
     token_expiry: Family<Account, Gauge>,
     form_leads: Family<Form, Gauge>,
@@ -91,6 +92,7 @@ impl Metrics {
             turned_away: Family::default(),
             changes: Family::default(),
             fetched: Family::default(),
+            media: Family::default(),
             platform_up: Family::default(),
             token_expiry: Family::default(),
             form_leads: Family::default(),
@@ -107,10 +109,12 @@ impl Metrics {
         let turned_away = metrics.turned_away.clone();
         registry.register("turned_away", "Requests and connections that were not looked at, by limit", turned_away);
         registry.register("changes", "Changes in Odoo, by the way they were heard of", metrics.changes.clone());
+        let media = metrics.media.clone();
+        registry.register("media", "Pictures and files of messages, by what became of them", media);
         let fetched = metrics.fetched.clone();
         registry.register("fetched", "Leads asked of platforms, by result; found: no webhook told of them", fetched);
         let platform_up = metrics.platform_up.clone();
-        registry.register("platform_up", "Whether leads can be fetched from an account: 1 or 0", platform_up);
+        registry.register("platform_up", "Whether an account of a platform answers: 1 or 0", platform_up);
         let expiry = metrics.token_expiry.clone();
         registry.register("platform_token_expiry", "When an account's token ends, in seconds since 1970", expiry);
         let form_leads = metrics.form_leads.clone();
@@ -148,6 +152,11 @@ impl Metrics {
     /// Counts leads of the source with this configured id that a platform was asked for, by result.
     pub fn fetched(&self, source: &str, result: &'static str, count: u64) {
         self.fetched.get_or_create(&Delivery { source: source.to_owned(), result }).inc_by(count);
+    }
+
+    /// Counts a file of a message of the source with this configured id, by what became of it.
+    pub fn media(&self, source: &str, result: &'static str) {
+        self.media.get_or_create(&Delivery { source: source.to_owned(), result }).inc();
     }
 
     /// Sets how the accounts of platforms are.

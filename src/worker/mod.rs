@@ -9,6 +9,7 @@
 
 mod fetch;
 mod intake;
+mod media;
 mod mx;
 mod push;
 pub mod retry;
@@ -23,6 +24,7 @@ use tracing::{error, warn};
 
 pub use fetch::FetchHandler;
 pub use intake::{AHEAD, IntakeHandler, jobs_of, read};
+pub use media::MediaHandler;
 pub use mx::MailDomains;
 pub use push::PushHandler;
 pub use spend::Spending;

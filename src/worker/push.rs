@@ -13,8 +13,10 @@ use crate::{
     clock::Clock,
     config::Duplicates,
     domain::{FieldValue, HELD, OWN_FIELDS, OpResult, OpStatus, Operation},
+    fetch::MediaOrder,
     odoo::OdooError,
-    store::{Job, JobKind, Outcome, Sample, Store},
+    sources::Registry,
+    store::{Job, JobKind, NewJob, Outcome, Sample, Store},
     sync::{
         Backend, Governor, Session,
         push::{self, Owned, Pushed},
@@ -26,6 +28,8 @@ use crate::{
 pub struct PushHandler {
     /// The outbox.
     pub store: Store,
+    /// The configured sources.
+    pub sources: Arc<Registry>,
     /// The connection to Odoo.
     pub backend: Backend,
     /// The time.
@@ -106,14 +110,20 @@ impl PushHandler {
         let mut failed = false;
         let mut samples = Vec::new();
         let mut outcomes = Vec::with_capacity(jobs.len());
+        let mut sent = operations.iter();
         for (job, damaged) in jobs.iter().zip(damaged) {
-            outcomes.push(match damaged.map_or_else(|| pushed.next(), |error| Some(Pushed::Refused(error))) {
+            let (operation, pushed) = match damaged {
+                Some(error) => (None, Some(Pushed::Refused(error))),
+                None => (sent.next(), pushed.next()),
+            };
+            outcomes.push(match pushed {
                 Some(Pushed::Done(result, binding)) => {
                     self.metrics.pushed(job_result(&result));
                     samples.extend(sample(job, &result));
                     Outcome::Done {
                         result: serde_json::to_string(&result).ok(),
-                        then: Vec::new(),
+                        then: operation
+                            .map_or_else(Vec::new, |(operation, _)| self.files(session, job, operation, &result)),
                         bindings: binding.into_iter().collect(),
                     }
                 }
@@ -150,21 +160,36 @@ impl PushHandler {
         (outcomes, failed)
     }
 
-    /// Being unreachable is nobody's fault and burns no attempt.
+    /// The files of a message that is in Odoo now.
+    fn files(&self, session: &Session, job: &Job, operation: &Operation, result: &OpResult) -> Vec<NewJob> {
+        let there = matches!(result.status, OpStatus::Created | OpStatus::Updated | OpStatus::Unchanged);
+        let Some(message) = operation.message.as_ref().filter(|_| there && session.bridge.takes_files()) else {
+            return Vec::new();
+        };
+        let orders = MediaOrder::all_of(&self.sources, &operation.key, message);
+        orders.map(|order| order.job(job.lane, job.delivery_id)).collect()
+    }
+
     fn after_failure(&self, job: &Job, error: &OdooError) -> Outcome {
-        match error {
-            OdooError::Unreachable { .. }
-            | OdooError::Busy { .. }
-            | OdooError::Denied { .. }
-            | OdooError::WrongDatabase { .. } => self.release(&error.to_string()),
-            _ => try_again(job, &self.clock, None, &error.to_string()),
-        }
+        release_if_away(error, &self.clock).unwrap_or_else(|| try_again(job, &self.clock, None, &error.to_string()))
     }
 
     /// At once: the loop itself waits until Odoo can be reached.
     fn release(&self, reason: &str) -> Outcome {
         Outcome::Release { not_before: self.clock.now_ms(), reason: reason.to_owned() }
     }
+}
+
+/// That Odoo cannot be reached is nobody's fault and burns no attempt. Due at once: the loop itself waits for Odoo.
+pub(super) fn release_if_away(error: &OdooError, clock: &Clock) -> Option<Outcome> {
+    let away = matches!(
+        error,
+        OdooError::Unreachable { .. }
+            | OdooError::Busy { .. }
+            | OdooError::Denied { .. }
+            | OdooError::WrongDatabase { .. }
+    );
+    away.then(|| Outcome::Release { not_before: clock.now_ms(), reason: error.to_string() })
 }
 
 /// What a lead that is new in Odoo was like.

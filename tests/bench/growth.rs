@@ -185,7 +185,7 @@ async fn work(store: &Store, kind: JobKind, batch: usize) -> usize {
                     summary: "crm.lead upsert".to_owned(),
                     held: None,
                 }],
-                JobKind::Fetch | JobKind::Push => Vec::new(),
+                JobKind::Fetch | JobKind::Push | JobKind::Media => Vec::new(),
             };
             let outcome = Outcome::Done { result: Some(RESULT.to_owned()), then, bindings: Vec::new() };
             let (job_id, lease_token) = (job.id, job.lease_token);

@@ -6,7 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{daemon, graph, odoo};
+use support::{daemon, files, graph, odoo};
 
 mod bad_input;
 mod changes;
@@ -18,6 +18,7 @@ mod health;
 mod hostile;
 mod intake;
 mod linkedin;
+mod media;
 mod meta;
 mod orders;
 mod plain;

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod daemon;
+pub mod files;
 pub mod graph;
 pub mod linkedin;
 pub mod odoo;

@@ -9,6 +9,7 @@ from . import g_assistant_binding
 from . import g_assistant_duplicates
 from . import g_assistant_conversation
 from . import g_assistant_message
+from . import g_assistant_media
 from . import g_assistant_owner
 from . import g_assistant_applier
 from . import g_assistant_bridge

@@ -42,6 +42,7 @@ class Bridge(models.AbstractModel):
                 "pending_events": self._count_pending(),
                 "reports": True,
                 "spend": True,
+                "files": True,
                 "phonenumbers": importlib.util.find_spec("phonenumbers") is not None,
                 "fields": {model: list(mirror._shape(model).columns) for model in kinds.NOUNS},
             }
@@ -175,6 +176,18 @@ class Bridge(models.AbstractModel):
         if not isinstance(rows, list) or len(rows) > MAX_SPEND:
             raise UserError(_("The rows are a list of at most %d.", MAX_SPEND))
         return json.dumps(self.env["g_assistant.spend"].sudo()._told(rows))
+
+    @api.model
+    def attach(self, file, data="", database=None):
+        self._check_daemon()
+        wrong = self._wrong_database(database)
+        if wrong:
+            return wrong
+        try:
+            file = json.loads(file)
+        except ValueError as error:
+            raise UserError(_("The file's description is not JSON: %s", error)) from error
+        return json.dumps({"status": self.env["g_assistant.message"].sudo()._attach(file, data)})
 
     @api.model
     def _wrong_database(self, database):

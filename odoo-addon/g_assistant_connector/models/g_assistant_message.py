@@ -157,4 +157,5 @@ class Message(models.Model):
             lead = self.conversation_id.lead_id
             texts = conversations.with_context(lang=lead.user_id.lang or self.env.user.lang)
             self.mail_message_id.body = texts._body({}, self.conversation_id.channel)
+            self._drop_files()
         return True

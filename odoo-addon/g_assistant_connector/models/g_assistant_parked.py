@@ -27,7 +27,7 @@ class Parked(models.Model):
         "g_assistant.connection", required=True, readonly=True, ondelete="cascade", index=True
     )
     kind = fields.Selection(
-        [("intake", "Delivery"), ("fetch", "Fetch"), ("push", "Into Odoo")],
+        [("intake", "Delivery"), ("fetch", "Fetch"), ("push", "Into Odoo"), ("media", "File")],
         string="Step",
         required=True,
         readonly=True,

@@ -20,6 +20,7 @@ from . import test_response
 from . import test_sender
 from . import test_settings
 from . import test_conversations
+from . import test_media
 from . import test_duplicates
 from . import test_duplicate_undo
 from . import test_owner

@@ -86,3 +86,57 @@ class BridgeCase(TransactionCase):
         )
         self.end_transaction()
         return lead
+
+
+class ConversationCase(BridgeCase):
+    """Messages as the daemon sends them."""
+
+    def setUp(self):
+        super().setUp()
+        self.see_own_transaction()
+
+    def message(self, number, text="Hello", people=("SA.1", "966501234567"), **more):
+        given = {
+            "source": "wa",
+            "channel": "whatsapp",
+            "account": "106",
+            "people": list(people),
+            "id": f"m{number}",
+            "kind": "text",
+            "text": text,
+            "name": "Sara",
+            "phone": "+966501234567",
+            "sent_at": f"2026-11-20 10:00:{number:02}",
+        }
+        return given | more
+
+    def operation(self, message, values=None, match=None):
+        return {
+            "key": f"wa:message:{message['id']}",
+            "ref": f"wa:{message['people'][0]}",
+            "values": {"name": "Sara", "contact_name": "Sara", **(values or {})},
+            "match": {} if match is None else match,
+            "message": message,
+        }
+
+    def send(self, number, text="Hello", values=None, match=None, **more):
+        return self.apply(self.operation(self.message(number, text, **more), values, match))[0]
+
+    def mark(self, **mark):
+        given = {
+            "source": "wa",
+            "channel": "whatsapp",
+            "account": "106",
+            "at": "2026-11-20 11:00:00",
+        }
+        operation = {
+            "model": "g_assistant.message",
+            "action": "mark",
+            "ref": "wa:x",
+            "mark": given | mark,
+        }
+        return self.apply(operation)[0]
+
+    def posted(self, lead):
+        subtype = self.env.ref("g_assistant_connector.mt_message")
+        return lead.message_ids.filtered(lambda one: one.subtype_id == subtype).sorted("id")

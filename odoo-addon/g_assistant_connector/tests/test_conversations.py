@@ -2,61 +2,11 @@ from markupsafe import Markup
 
 from odoo.tests import new_test_user, tagged
 
-from .common import BridgeCase
+from .common import ConversationCase
 
 
 @tagged("post_install", "-at_install")
-class TestConversations(BridgeCase):
-    def setUp(self):
-        super().setUp()
-        self.see_own_transaction()
-
-    def message(self, number, text="Hello", people=("SA.1", "966501234567"), **more):
-        given = {
-            "source": "wa",
-            "channel": "whatsapp",
-            "account": "106",
-            "people": list(people),
-            "id": f"m{number}",
-            "kind": "text",
-            "text": text,
-            "name": "Sara",
-            "phone": "+966501234567",
-            "sent_at": f"2026-11-20 10:00:{number:02}",
-        }
-        return given | more
-
-    def operation(self, message, values=None, match=None):
-        return {
-            "key": f"wa:message:{message['id']}",
-            "ref": f"wa:{message['people'][0]}",
-            "values": {"name": "Sara", "contact_name": "Sara", **(values or {})},
-            "match": {} if match is None else match,
-            "message": message,
-        }
-
-    def send(self, number, text="Hello", values=None, match=None, **more):
-        return self.apply(self.operation(self.message(number, text, **more), values, match))[0]
-
-    def mark(self, **mark):
-        given = {
-            "source": "wa",
-            "channel": "whatsapp",
-            "account": "106",
-            "at": "2026-11-20 11:00:00",
-        }
-        operation = {
-            "model": "g_assistant.message",
-            "action": "mark",
-            "ref": "wa:x",
-            "mark": given | mark,
-        }
-        return self.apply(operation)[0]
-
-    def posted(self, lead):
-        subtype = self.env.ref("g_assistant_connector.mt_message")
-        return lead.message_ids.filtered(lambda one: one.subtype_id == subtype).sorted("id")
-
+class TestConversations(ConversationCase):
     def test_messages_of_one_person_are_on_one_lead_in_order(self):
         results = [self.send(number, f"text {number}") for number in range(3)]
         self.assertEqual([one["status"] for one in results], ["created", "updated", "updated"])

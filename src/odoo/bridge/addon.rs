@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{BridgeInfo, DatabaseState, Events, fields_of_all, missing_of};
 use crate::{
-    domain::{JobReport, Model, OpResult, Page, Report, ReportAnswer, Spend, SpendAnswer},
+    domain::{Attached, Attachment, JobReport, Model, OpResult, Page, Report, ReportAnswer, Spend, SpendAnswer},
     odoo::{Applied, Call, Client, FieldMap, OdooError, ReadyOperation, Rehearsed, client::unexpected, transport},
 };
 
@@ -31,6 +32,7 @@ pub struct AddonBridge {
     pub(super) fields: HashMap<Model, FieldMap>,
     reports: bool,
     spend: bool,
+    files: bool,
 }
 
 /// Whether the addon answers.
@@ -55,6 +57,9 @@ struct Hello {
     /// Nor what campaigns cost.
     #[serde(default)]
     spend: bool,
+    /// Nor files of messages.
+    #[serde(default)]
+    files: bool,
     fields: HashMap<Model, Vec<String>>,
 }
 
@@ -87,7 +92,7 @@ impl AddonBridge {
             return Err(OdooError::Refused { kind: "Protocol".to_owned(), message });
         }
         let fields = fields_of_all(&client).await?;
-        let (reports, spend) = (hello.reports, hello.spend);
+        let (reports, spend, files) = (hello.reports, hello.spend, hello.files);
         let info = BridgeInfo {
             addon: Some(hello.addon),
             pending_events: Some(hello.pending_events),
@@ -95,7 +100,7 @@ impl AddonBridge {
             fields: hello.fields,
             missing: missing_of(&fields),
         };
-        Ok(Found::Addon(Box::new(Self { client, info, database: hello.database, fields, reports, spend })))
+        Ok(Found::Addon(Box::new(Self { client, info, database: hello.database, fields, reports, spend, files })))
     }
 
     pub(super) async fn apply(&self, operations: &[ReadyOperation]) -> Result<Vec<Applied>, OdooError> {
@@ -174,6 +179,24 @@ impl AddonBridge {
             answers.extend(self.answer_of_ours::<Vec<SpendAnswer>>(call).await?);
         }
         Ok(answers)
+    }
+
+    /// Whether this addon takes files of messages.
+    pub(super) fn takes_files(&self) -> bool {
+        self.files
+    }
+
+    /// Attaches a file to its message, or notes there why it is missing.
+    pub(super) async fn attach(&self, file: &Attachment, bytes: Vec<u8>) -> Result<Attached, OdooError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            status: Attached,
+        }
+        let data = BASE64_STANDARD.encode(&bytes);
+        drop(bytes);
+        let call = bridge_call("attach").arg("file", json!(file).to_string()).arg("data", data);
+        let answer: Answer = self.answer_of_ours(call).await?;
+        Ok(answer.status)
     }
 
     /// Tells how jobs stand.

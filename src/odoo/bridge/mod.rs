@@ -15,7 +15,7 @@ use self::addon::Found;
 use super::{Applied, Client, FieldMap, OdooError, ReadyOperation, Rehearsed};
 use crate::{
     config::AddonChoice,
-    domain::{Change, Model, Page},
+    domain::{Attached, Attachment, Change, Model, Page},
 };
 
 pub use addon::AddonBridge;
@@ -114,6 +114,22 @@ impl Bridge {
         match self {
             Self::Addon(bridge) => bridge.rehearse(operation).await.map(Some),
             Self::Plain(_) => Ok(None),
+        }
+    }
+
+    /// Whether files of messages have a place in this Odoo.
+    pub fn takes_files(&self) -> bool {
+        match self {
+            Self::Addon(bridge) => bridge.takes_files(),
+            Self::Plain(_) => true,
+        }
+    }
+
+    /// Attaches a file to the message that an operation has posted, once however often it is told.
+    pub async fn attach(&self, operation: &str, file: &Attachment, bytes: Vec<u8>) -> Result<Attached, OdooError> {
+        match self {
+            Self::Addon(bridge) => bridge.attach(file, bytes).await,
+            Self::Plain(bridge) => bridge.attach(operation, file, bytes).await,
         }
     }
 

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LIMITED: Duration = Duration::from_secs(5 * 60);
 
 /// A client for one app.
-pub(super) struct Graph {
+pub(in crate::sources) struct Graph {
     remote: Remote,
     /// With the version, and a slash at its end.
     base: Url,
@@ -41,7 +41,7 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(base: &Url, version: &str, app_secret: HexKey) -> Self {
+    pub(in crate::sources) fn new(base: &Url, version: &str, app_secret: HexKey) -> Self {
         let remote = Remote::new(base);
         let mut base = base.clone();
         base.set_path(&format!("{}/{version}/", base.path().trim_end_matches('/')));
@@ -49,7 +49,7 @@ impl Graph {
     }
 
     /// Reads what is at `path` with its parameters.
-    pub(super) async fn get(
+    pub(in crate::sources) async fn get(
         &self,
         path: &str,
         parameters: &[(&str, &str)],

@@ -4,7 +4,7 @@
 //! `account`). What was fetched comes back here to be parsed like any other body (`lead`).
 
 mod account;
-mod graph;
+pub(super) mod graph;
 mod lead;
 mod webhook;
 
@@ -34,8 +34,8 @@ use crate::{
 };
 
 /// The version of the Graph API that this was written for.
-const VERSION: &str = "v26.0";
-const GRAPH: &str = "https://graph.facebook.com";
+pub(super) const VERSION: &str = "v26.0";
+pub(super) const GRAPH: &str = "https://graph.facebook.com";
 
 /// Reads the section.
 pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
@@ -84,7 +84,7 @@ fn ad_account() -> Expect<String> {
     })
 }
 
-fn version() -> Expect<String> {
+pub(super) fn version() -> Expect<String> {
     string().example("\"v26.0\"").try_map(|version: String| {
         let number = version.strip_prefix('v').and_then(|number| number.split_once('.'));
         let digits = |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());

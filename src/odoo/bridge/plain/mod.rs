@@ -9,6 +9,7 @@
 //! - What Odoo refuses is a result; an error is never the fault of one operation.
 
 mod create;
+mod files;
 mod known;
 mod owner;
 mod read;

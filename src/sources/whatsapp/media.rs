@@ -1,0 +1,114 @@
+//! Files of WhatsApp: the Graph API tells an address for an id, which is good for a few minutes and wants the token too.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde_json::Value;
+use url::Url;
+
+use super::super::{
+    hub,
+    media::{self, Download, Got, MediaPlatform},
+    meta::{self, graph::Graph},
+    platform::FetchError,
+    remote::KeptToken,
+};
+use crate::{
+    config::{
+        Reader,
+        expect::{secret, url},
+    },
+    domain::Media,
+    secret::{SecretError, SecretRef},
+    sources::hex_key::HexKey,
+};
+
+/// Where the Graph API says that files are.
+const HOSTS: [&str; 2] = ["fbsbx.com", "fbcdn.net"];
+const HINT: &str = "make a new token for the system user (Business settings → System users → Generate token) with \
+                    whatsapp_business_messaging, assign it the WhatsApp account, and put it where `token` of this \
+                    source points to";
+
+/// The keys about files.
+#[derive(Debug)]
+pub(super) struct Spec {
+    most: usize,
+    pub token: SecretRef,
+    version: String,
+    graph: Url,
+    hosts: Vec<String>,
+}
+
+impl Spec {
+    /// `None` if files are not fetched, or a problem was reported.
+    pub(super) fn read(section: &mut Reader<'_>) -> Option<Self> {
+        let most = media::limit(section);
+        let token = match most {
+            Some(_) => section.required("token", secret()),
+            None => section.optional("token", secret()),
+        };
+        let version = section.or("version", meta::version(), meta::VERSION.to_owned());
+        let graph = Url::parse(meta::GRAPH).ok().map(|graph| section.or("graph", url(), graph));
+        let hosts = media::hosts(section, &HOSTS);
+        Some(Self { most: most?, token: token?, version, graph: graph?, hosts })
+    }
+
+    pub(super) fn open(&self, hub: &hub::Spec) -> Result<Files, SecretError> {
+        Ok(Files {
+            graph: Graph::new(&self.graph, &self.version, HexKey::new(&hub.app_secrets[0].read()?)?),
+            token: KeptToken::new(self.token.clone(), self.token.read()?),
+            download: Download { hosts: self.hosts.clone(), most: self.most },
+        })
+    }
+}
+
+/// Fetches files.
+pub(super) struct Files {
+    graph: Graph,
+    token: KeptToken,
+    download: Download,
+}
+
+#[async_trait]
+impl MediaPlatform for Files {
+    fn has(&self, media: &Media) -> bool {
+        let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        media.id.as_deref().is_some_and(is_id)
+    }
+
+    async fn fetch(&self, media: &Media) -> Result<Got, FetchError> {
+        let token = self.token.get().await?;
+        let got = self.fetch_with(media, &token).await;
+        got.map_err(|error| match error {
+            FetchError::Denied { detail, .. } => {
+                self.token.forget();
+                FetchError::Denied { detail, hint: HINT.to_owned() }
+            }
+            error => error,
+        })
+    }
+}
+
+impl Files {
+    async fn fetch_with(&self, media: &Media, token: &SecretString) -> Result<Got, FetchError> {
+        let told = self.graph.get(media.id.as_deref().unwrap_or_default(), &[], token).await?;
+        let text = |key: &str| told.get(key).and_then(Value::as_str);
+        let size = match told.get("file_size") {
+            Some(Value::String(size)) => size.parse().ok(),
+            size => size.and_then(Value::as_u64),
+        };
+        if size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| size > self.download.most)) {
+            return Ok(Got::TooLarge);
+        }
+        let url = text("url").and_then(|url| Url::parse(url).ok());
+        let url = url.ok_or_else(|| FetchError::Failed("it tells no address of the file".to_owned()))?;
+        let got = self.download.get(url, Some(token), text("mime_type").map(str::to_owned)).await?;
+        match (got, text("sha256").map(str::to_owned)) {
+            (Got::File(file), Some(checksum)) => {
+                // Some time for many bytes.
+                let check = move || if media::fits(&file.bytes, &checksum) { Got::File(file) } else { Got::Damaged };
+                tokio::task::spawn_blocking(check).await.map_err(|error| FetchError::Failed(error.to_string()))
+            }
+            (got, _) => Ok(got),
+        }
+    }
+}
