@@ -91,8 +91,8 @@ impl Gates {
                 gate.status.since = Some(now);
                 let hint = hint.as_deref().unwrap_or("it goes on by itself");
                 match state {
-                    PlatformState::Denied => error!(source, account, %error, hint, "leads cannot be fetched"),
-                    _ => warn!(source, account, %error, hint, "leads have to wait"),
+                    PlatformState::Denied => error!(source, account, %error, hint, "nothing can be fetched"),
+                    _ => warn!(source, account, %error, hint, "what is to be fetched has to wait"),
                 }
             }
             gate.status.detail = Some(error.to_string());
@@ -106,7 +106,7 @@ impl Gates {
         self.change(source, account, |gate| {
             let healed = gate.status.state != PlatformState::Ok;
             if healed {
-                info!(source, account, was = gate.status.state.as_str(), "leads are fetched again");
+                info!(source, account, was = gate.status.state.as_str(), "the platform answers again");
                 let kept = std::mem::take(&mut gate.status);
                 *gate = Gate {
                     warnings: std::mem::take(&mut gate.warnings),

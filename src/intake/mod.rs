@@ -41,7 +41,7 @@ pub use self::{
 };
 use crate::{
     config::{self, Config, FlagAction},
-    domain::{Action, Draft, HELD, LeadDraft, Mark, Message, MessageDraft, Operation, OrderState, Person},
+    domain::{Action, Draft, HELD, LeadDraft, Mark, Message, MessageDraft, Operation, OrderState, Person, Profile},
 };
 use identity::Identity;
 
@@ -149,6 +149,13 @@ impl Intake {
                     push.operation.mark = Some(Mark { source: source_id.to_owned(), ..mark });
                     pushes.push(push);
                 }
+                Draft::Profile(profile) => {
+                    let contact_name = profile.name.clone().or_else(|| profile.username.clone());
+                    let lead = LeadDraft { contact_name, ..LeadDraft::default() };
+                    let mut push = identity.push(Action::Update, lead::name(&normalise::lead(lead, country).lead), ctx);
+                    push.operation.profile = Some(Profile { source: source_id.to_owned(), ..profile });
+                    pushes.push(push);
+                }
                 Draft::Order(order) => {
                     let order = &normalise::order(order, country);
                     let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
@@ -170,7 +177,7 @@ impl Intake {
 
     /// A message brings a lead along, for whoever has none; what is written stays out of the lead's description.
     fn message(&self, source_id: &str, identity: &Identity, draft: MessageDraft, ctx: &IntakeContext) -> NewPush {
-        let MessageDraft { lead, message } = draft;
+        let MessageDraft { lead, message, .. } = draft;
         let examined = self.examine(source_id, identity.reference(), lead, ctx);
         let mut push = push(identity, &examined, ctx);
         push.operation.values.remove("description");

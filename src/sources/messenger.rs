@@ -1,21 +1,28 @@
 //! Kind `messenger`: what people write to a Facebook page; `instagram` reads the same form.
 //!
-//! Their names are not told, only an id for each person and page. What the page itself writes comes back as an echo and
-//! is ignored, as is what another app answers (`standby`).
+//! Their names are not told, only an id for each person and page; with a token, the Graph API is asked for them
+//! (`people`), and its answer comes back here to be parsed like any other body. What the page itself writes comes back as
+//! an echo and is ignored, as is what another app answers (`standby`).
+
+mod people;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
 
+use self::people::{NAMES, People};
 use super::{
-    Ended, Inbound, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Content, Ended, Inbound, ParseError, Parsed, Platform, Refusal, Setup, Source, Verified,
     defaults::Defaults,
     hub::{self, Hub},
-    json::Node,
+    json::{self, Node},
+    meta::{Api, webhook::is_id},
     talk::{self, Heard, Said, id, items, name, text, time},
 };
 use crate::{
-    config::Reader,
-    domain::{Channel, Draft, LeadDraft, Mark, MarkStatus, Media},
+    config::{Reader, expect::secret},
+    domain::{Channel, Draft, LeadDraft, Mark, MarkStatus, Media, Profile},
     secret::{SecretError, SecretRef},
 };
 
@@ -26,31 +33,43 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
 
 pub(super) fn read_as(section: &mut Reader<'_>, channel: Channel) -> Option<Box<dyn Setup>> {
     let hub = hub::Spec::read(section);
+    let token = section.optional("token", secret());
+    let api = Api::read(section);
     let defaults = Defaults::read(section.table("defaults")).or(&channel.to_string(), "Message");
-    Some(Box::new(Spec { channel, hub: hub?, defaults }))
+    Some(Box::new(Spec { channel, hub: hub?, token, api: api?, defaults }))
 }
 
 #[derive(Debug)]
 struct Spec {
     channel: Channel,
     hub: hub::Spec,
+    token: Option<SecretRef>,
+    api: Api,
     defaults: Defaults,
 }
 
 impl Setup for Spec {
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        self.hub.secrets().collect()
+        self.hub.secrets().chain(self.token.iter().map(|token| ("token", token))).collect()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
-        let Self { channel, defaults, .. } = self;
-        Ok(Box::new(Messenger { channel: *channel, hub: self.hub.open()?, defaults: defaults.clone() }))
+        let Self { channel, hub, token, api, defaults } = self;
+        let people = match token {
+            // The first secret is the app's own, whose token this is; the others are those of before.
+            Some(token) => Some(api.open(&hub.app_secrets[0].read()?, token, NAMES)?),
+            None => None,
+        };
+        let people = people.map(|tokens| Arc::new(People::new(*channel, tokens)));
+        Ok(Box::new(Messenger { channel: *channel, hub: hub.open()?, people, defaults: defaults.clone() }))
     }
 }
 
 struct Messenger {
     channel: Channel,
     hub: Hub,
+    /// Who can be asked who they are.
+    people: Option<Arc<People>>,
     defaults: Defaults,
 }
 
@@ -60,15 +79,22 @@ impl Source for Messenger {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        talk::read_entries(body, &self.defaults, |entry, drafts| {
-            let events = items(entry, "/messaging");
-            if events.is_empty() {
-                entry.warn("holds no `messaging`: ignored");
-            }
-            for event in events {
-                self.event(entry, &event, drafts);
-            }
+        json::read(body, |root| match root.below("/lead") {
+            Some(answer) => Ok(Content::Drafts(profile(root, &answer).into_iter().collect())),
+            None => talk::entries(root, &self.defaults, |entry, drafts| {
+                let events = items(entry, "/messaging");
+                if events.is_empty() {
+                    entry.warn("holds no `messaging`: ignored");
+                }
+                for event in events {
+                    self.event(entry, &event, drafts);
+                }
+            }),
         })
+    }
+
+    fn platform(&self) -> Option<Arc<dyn Platform>> {
+        self.people.clone().map(|people| people as Arc<dyn Platform>)
     }
 
     fn answer(&self, _: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {
@@ -155,10 +181,30 @@ impl Messenger {
             let delivered = items(node, "/delivery/mids").into_iter().filter_map(|mid| id(&mid, ""));
             drafts.extend(delivered.map(|mid| event.mark(Some(mid), MarkStatus::Delivered, None)));
         }
+        if self.people.is_some() && is_id(&event.person) {
+            for draft in &mut drafts[before..] {
+                if let Draft::Message(draft) = draft {
+                    draft.asks_name = draft.message.starts;
+                }
+            }
+        }
         if drafts.len() == before {
             node.warn("is nothing that a person wrote: ignored");
         }
     }
+}
+
+/// Who somebody is, as the Graph API answered; nothing if it told no name.
+fn profile(root: &Node<'_>, answer: &Node<'_>) -> Option<Draft> {
+    let parts = [name(answer, "/first_name"), name(answer, "/last_name")];
+    let joined = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let called = name(answer, "/name").or_else(|| Some(joined).filter(|joined| !joined.is_empty()));
+    let username = name(answer, "/username");
+    if called.is_none() && username.is_none() {
+        return None;
+    }
+    let (account, person) = (id(root, "/account/id")?, id(answer, "/id")?);
+    Some(Draft::Profile(Profile { source: String::new(), account, people: vec![person], name: called, username }))
 }
 
 fn message_of(event: &Event, message: &Node<'_>) -> Option<Draft> {
@@ -297,7 +343,7 @@ mod tests {
     #[test]
     fn a_documented_message() {
         let message = json!({"mid": "m_AbCdEf123", "text": "Hello, price?", "quick_reply": {"payload": "PRICE"}, "reply_to": {"mid": "m_prev"}});
-        let MessageDraft { lead, message } = one(json!({ "message": message }));
+        let MessageDraft { lead, message, .. } = one(json!({ "message": message }));
         assert_eq!((message.kind.as_str(), message.text.as_str()), ("text", "Hello, price?"));
         assert_eq!((message.id.as_str(), message.reply_to.as_deref()), ("m_AbCdEf123", Some("m_prev")));
         assert_eq!((message.account.as_str(), message.people[0].as_str()), ("102030405060708", "7234567890123456"));

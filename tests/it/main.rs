@@ -19,6 +19,7 @@ mod hostile;
 mod intake;
 mod linkedin;
 mod meta;
+mod names;
 mod orders;
 mod plain;
 mod push;

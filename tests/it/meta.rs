@@ -117,7 +117,7 @@ async fn trouble_with_the_platform_is_waited_out() {
         assert!(shown.contains(&format!("meta      account {PAGE}: {state}")), "{trouble:?}: {shown}");
         if state == "denied" {
             assert!(told["hint"].as_str().expect("what to do").contains("token"), "{told}");
-            assert!(daemon.log().contains("leads cannot be fetched"));
+            assert!(daemon.log().contains("nothing can be fetched"));
         }
         let metrics = daemon.metrics().await;
         assert!(metrics.contains(&format!("g_assistant_platform_up{{source=\"meta\",account=\"{PAGE}\"}} 0")));

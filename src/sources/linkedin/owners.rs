@@ -175,8 +175,8 @@ impl Platform for Owners {
         Ok(FoundPage { leads: elements.iter().cloned().filter_map(found).collect(), next })
     }
 
-    fn if_missing(&self) -> &'static str {
-        "its member needs a role on the ad account or page, and LinkedIn keeps leads for 365 days"
+    fn if_missing(&self) -> Option<&'static str> {
+        Some("its member needs a role on the ad account or page, and LinkedIn keeps leads for 365 days")
     }
 
     async fn setting(&self, account: &str) -> Result<Setting, FetchError> {
