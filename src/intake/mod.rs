@@ -294,6 +294,26 @@ mod tests {
         assert_eq!(actions(OrderState::Cancelled, true), [upsert, (Action::Cancel, key(":cancel"))]);
     }
 
+    #[test]
+    fn a_profile_names_a_lead_and_makes_none() {
+        let profile = |name: Option<&str>| {
+            let (name, username) = (name.map(str::to_owned), Some("sara.ali".to_owned()));
+            let (source, account) = (String::new(), "9".to_owned());
+            Draft::Profile(Profile { source, account, people: vec!["71".to_owned()], name, username })
+        };
+        for (name, called) in [(Some(" Sara  Ali "), "Sara Ali"), (None, "sara.ali")] {
+            let push = plan_one(profile(name)).remove(0);
+            let Operation { key, action, reference, values, profile, person, owner, .. } = push.operation;
+            assert_eq!((action, key.as_str()), (Action::Update, "web:msg_1:0:update"));
+            assert_eq!((reference.as_str(), push.record_key.as_str()), ("web:71", "crm.lead|web:71"));
+            let plain = |text: &str| crate::domain::FieldValue::Plain(text.into());
+            let expected = [("contact_name", called), ("name", called)];
+            assert!(values.into_iter().eq(expected.map(|(field, value)| (field.to_owned(), plain(value)))));
+            assert_eq!(profile.expect("a profile").source, "web");
+            assert_eq!((person, owner, push.held), (None, None, None));
+        }
+    }
+
     proptest! {
         #[test]
         fn keys_fit_and_differ(delivery in "\\PC{1,255}", external in proptest::option::of("\\PC{1,180}"), n in 1..4usize) {

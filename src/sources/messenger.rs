@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
+use serde_json::Value;
 
 use self::people::{NAMES, People};
 use super::{
@@ -196,10 +197,12 @@ impl Messenger {
 
 /// Who somebody is, as the Graph API answered; nothing if it told no name.
 fn profile(root: &Node<'_>, answer: &Node<'_>) -> Option<Draft> {
-    let parts = [name(answer, "/first_name"), name(answer, "/last_name")];
-    let joined = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let called = name(answer, "/name").or_else(|| Some(joined).filter(|joined| !joined.is_empty()));
-    let username = name(answer, "/username");
+    // Only texts: people are called by it.
+    let told =
+        |pointer: &str| name(answer, pointer).filter(|_| answer.value.pointer(pointer).is_some_and(Value::is_string));
+    let joined = ["/first_name", "/last_name"].into_iter().filter_map(told).collect::<Vec<_>>().join(" ");
+    let called = told("/name").or_else(|| Some(joined).filter(|joined| !joined.is_empty()));
+    let username = told("/username");
     if called.is_none() && username.is_none() {
         return None;
     }
@@ -296,7 +299,7 @@ fn referred(node: &Node<'_>, pointer: &str) -> LeadDraft {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::{
@@ -350,6 +353,55 @@ mod tests {
         assert_eq!(message.sent_at.timestamp_millis(), 1_763_689_999_900);
         assert_eq!(lead.name.as_deref(), Some("Messenger 7234567890123456"));
         assert_eq!((lead.source.as_deref(), lead.medium.as_deref()), (Some("Messenger"), Some("Message")));
+    }
+
+    #[test]
+    fn names_are_asked_for_people_who_have_a_lead() {
+        let hub = "app_secret = { file = \"SECRET\" }\nverify_token = { file = \"SECRET\" }";
+        let with = open(&format!("kind = \"messenger\"\n{hub}\ntoken = {{ file = \"SECRET\" }}"), "secret");
+        let asks = |source: &dyn Source, person: &str, more: Value| {
+            let mut event = event(1, more);
+            event["sender"]["id"] = person.into();
+            let body = json!({"object": "page", "entry": [{"id": "1", "messaging": [event]}]}).to_string();
+            let Content::Drafts(drafts) = source.parse(body.as_bytes()).expect("read").content else {
+                panic!("drafts")
+            };
+            drafts.iter().any(|draft| matches!(draft, Draft::Message(draft) if draft.asks_name))
+        };
+        let hello = || json!({"message": {"mid": "m1", "text": "Hello"}});
+        assert!(asks(&*with, "7234567890123456", hello()));
+        assert!(asks(&*with, "7", json!({"postback": {"mid": "m5", "title": "Get started"}})));
+        assert!(!asks(&*with, "7", json!({"reaction": {"mid": "m3", "action": "react", "emoji": "x"}})));
+        assert!(!asks(&*with, "u/1", hello()), "it would be part of an address");
+        assert!(with.platform().is_some());
+        let without = source("messenger");
+        assert!(!asks(&*without, "7", hello()) && without.platform().is_none());
+    }
+
+    #[test]
+    fn an_answered_profile_is_read_whatever_is_in_it() {
+        let read = |mut answer: Value| {
+            answer["id"] = "7".into();
+            let body = json!({"lead": answer, "form": null, "account": {"id": "9", "name": null}}).to_string();
+            match source("instagram").parse(body.as_bytes()).expect("read").content {
+                Content::Drafts(mut drafts) => drafts.pop(),
+                other => panic!("drafts: {other:?}"),
+            }
+        };
+        for (answer, name, username) in [
+            (json!({"first_name": "Sara", "last_name": "Ali"}), Some("Sara Ali"), None),
+            (json!({"first_name": "", "last_name": " Ali\n"}), Some("Ali"), None),
+            (json!({"name": "نورة", "username": "noura.h", "first_name": "x"}), Some("نورة"), Some("noura.h")),
+            (json!({"name": null, "username": "only.this"}), None, Some("only.this")),
+            (json!({"name": {"odd": 1}, "username": ["x"], "first_name": 7, "last_name": "Ali"}), Some("Ali"), None),
+        ] {
+            let Some(Draft::Profile(profile)) = read(answer.clone()) else { panic!("a profile: {answer}") };
+            assert_eq!((profile.name.as_deref(), profile.username.as_deref()), (name, username), "{answer}");
+            assert_eq!((profile.account.as_str(), profile.people), ("9", vec!["7".to_owned()]));
+        }
+        for nothing in [json!({}), json!({"name": " ", "profile_pic": "https://x.example/p.jpg"})] {
+            assert_eq!(read(nothing), None);
+        }
     }
 
     #[test]

@@ -140,8 +140,18 @@ async fn people_are_called_by_their_names() {
     let again = lead_called(&admin, "Noura").await;
     assert_ne!(again, noura);
     assert_eq!((called(&admin, again).await.1, graph.count("/81")), (json!("Noura"), 1));
-    assert!(!daemon.log().contains(graph::TOKEN), "the token is in the log");
+
+    // Who wrote before there was a token is asked for by reading again.
+    graph.person("77", Ok(json!({"first_name": "Huda"})));
     assert_eq!(daemon.stop().await, Some(0));
+    daemon.edit(
+        "[sources.quiet]\n",
+        &format!("[sources.quiet]\ntoken = {{ file = \"token\" }}\ngraph = \"{}\"\n", graph.url),
+    );
+    daemon.start_connected().await;
+    daemon.cli_json(&["replay", "--all", "--source", "quiet", "--go", "--json"]);
+    lead_called(&admin, "Huda").await;
+    assert!(!daemon.log().contains(graph::TOKEN), "the token is in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]

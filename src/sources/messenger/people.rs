@@ -81,3 +81,85 @@ impl Platform for People {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use url::Url;
+    use wiremock::{
+        Mock, MockServer, ResponseTemplate,
+        matchers::{header, path, query_param},
+    };
+
+    use super::*;
+    use crate::{
+        secret::SecretRef,
+        sources::{hex_key::HexKey, meta::graph::Graph, remote::KeptToken},
+    };
+
+    async fn asked(channel: Channel, server: &MockServer) -> Result<Value, FetchError> {
+        let base = Url::parse(&server.uri()).expect("a URL");
+        let graph = Graph::new(&base, "v26.0", HexKey::new(&"secret".to_owned().into()).expect("a key"), NAMES);
+        let token = KeptToken::new(SecretRef::Env("NONE".to_owned()), "own".to_owned().into());
+        let people = People::new(channel, Tokens::new(graph, token));
+        let reference = Reference { lead_id: "71".to_owned(), account: Some("9".to_owned()), form_id: None };
+        people.lead(&reference).await.map(|found| found.body)
+    }
+
+    async fn answers(server: &MockServer, at: &str, token: &str, status: u16, body: Value) {
+        let request = Mock::given(path(format!("/v26.0/{at}"))).and(header("authorization", format!("Bearer {token}")));
+        request.respond_with(ResponseTemplate::new(status).set_body_json(body)).mount(server).await;
+    }
+
+    fn error(code: i64, subcode: i64) -> Value {
+        json!({"error": {"message": "words", "code": code, "error_subcode": subcode}})
+    }
+
+    #[tokio::test]
+    async fn a_page_asks_with_its_own_token_and_an_account_with_the_configured_one() {
+        let server = MockServer::start().await;
+        answers(&server, "9", "own", 200, json!({"id": "9", "name": "Acme", "access_token": "of-page"})).await;
+        answers(&server, "71", "of-page", 200, json!({"first_name": "Sara", "id": "other"})).await;
+        answers(&server, "71", "own", 200, json!({"username": "sara"})).await;
+        assert_eq!(asked(Channel::Messenger, &server).await, Ok(json!({"first_name": "Sara", "id": "71"})));
+        assert_eq!(asked(Channel::Instagram, &server).await, Ok(json!({"username": "sara", "id": "71"})));
+    }
+
+    #[tokio::test]
+    async fn fields_that_are_not_there_any_more_are_no_obstacle() {
+        let server = MockServer::start().await;
+        let by_name = Mock::given(path("/v26.0/71")).and(query_param("fields", "name"));
+        by_name.respond_with(ResponseTemplate::new(200).set_body_json(json!({"name": "Sara"}))).mount(&server).await;
+        answers(&server, "71", "own", 400, error(100, 0)).await;
+        assert_eq!(asked(Channel::Instagram, &server).await, Ok(json!({"name": "Sara", "id": "71"})));
+    }
+
+    #[tokio::test]
+    async fn errors_about_a_person_are_told_from_those_about_the_token() {
+        for (code, subcode, expected) in [
+            (100, 33, "does not have it"),
+            (100, 2_018_001, "does not have it"),
+            (100, 2_018_218, "does not have it"),
+            (100, 2_534_037, "does not have it"),
+            (230, 0, "does not have it"),
+            (551, 1_545_041, "does not have it"),
+            (100, 0, "refuses this request"),
+            (190, 463, "refuses: "),
+            (10, 0, "refuses: "),
+            (200, 0, "refuses: "),
+            (4, 0, "wants fewer requests"),
+            (2, 0, "cannot be reached"),
+            (1, 0, "failed"),
+        ] {
+            let server = MockServer::start().await;
+            answers(&server, "71", "own", 400, error(code, subcode)).await;
+            let error = asked(Channel::Instagram, &server).await.expect_err("an error").to_string();
+            assert!(error.starts_with(expected), "{code}/{subcode}: {error}");
+        }
+        // A page that the token does not see is nobody's missing name.
+        let server = MockServer::start().await;
+        answers(&server, "9", "own", 400, error(100, 33)).await;
+        let error = asked(Channel::Messenger, &server).await.expect_err("an error");
+        assert!(matches!(&error, FetchError::Denied { hint, .. } if hint.contains("page")), "{error}");
+    }
+}
