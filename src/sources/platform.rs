@@ -99,6 +99,8 @@ pub struct Days {
 pub struct Setting {
     /// When the token ends; `None` if it does not, or the platform does not say.
     pub token_expires_at: Option<DateTime<Utc>>,
+    /// It is one by which others are made.
+    pub is_refresh_token: bool,
     /// What is not right, with what to do.
     pub warnings: Vec<String>,
 }
