@@ -106,7 +106,7 @@ impl Gates {
         self.change(source, account, |gate| {
             let healed = gate.status.state != PlatformState::Ok;
             if healed {
-                info!(source, account, was = gate.status.state.as_str(), "the platform answers again");
+                info!(source, account, was = gate.status.state.as_str(), "fetching goes on");
                 let kept = std::mem::take(&mut gate.status);
                 *gate = Gate {
                     warnings: std::mem::take(&mut gate.warnings),

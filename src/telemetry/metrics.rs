@@ -108,9 +108,13 @@ impl Metrics {
         registry.register("turned_away", "Requests and connections that were not looked at, by limit", turned_away);
         registry.register("changes", "Changes in Odoo, by the way they were heard of", metrics.changes.clone());
         let fetched = metrics.fetched.clone();
-        registry.register("fetched", "Leads asked of platforms, by result; found: no webhook told of them", fetched);
+        registry.register(
+            "fetched",
+            "Leads and names asked of platforms, by result; found: no webhook told of them",
+            fetched,
+        );
         let platform_up = metrics.platform_up.clone();
-        registry.register("platform_up", "Whether leads can be fetched from an account: 1 or 0", platform_up);
+        registry.register("platform_up", "Whether an account of a platform answers: 1 or 0", platform_up);
         let expiry = metrics.token_expiry.clone();
         registry.register("platform_token_expiry", "When an account's token ends, in seconds since 1970", expiry);
         let form_leads = metrics.form_leads.clone();

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{Handler, try_again};
 use crate::{
@@ -68,6 +68,11 @@ impl FetchHandler {
                 return Outcome::Release { not_before: until.min(self.clock.now_ms().saturating_add(longest)), reason };
             }
             Err(NotFetched::Nothing(words)) => {
+                info!(
+                    source = order.source,
+                    job = job.id,
+                    "the platform has no answer to this, and nobody need look after it"
+                );
                 let result = Some(json!({ "missing": words }).to_string());
                 ("missing", Outcome::Done { result, then: Vec::new(), bindings: Vec::new() })
             }

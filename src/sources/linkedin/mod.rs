@@ -162,7 +162,7 @@ impl Setup for Spec {
         let token = match self.token {
             Place::Token(_) => Token::Kept(kept),
             Place::RefreshToken(_) => {
-                Token::Made(Renewal::new(&self.oauth, self.client_id.clone(), current.clone(), kept))
+                Token::Made(Box::new(Renewal::new(&self.oauth, self.client_id.clone(), current.clone(), kept)))
             }
         };
         let owners = Owners::new(owners::Options {

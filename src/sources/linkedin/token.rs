@@ -35,7 +35,7 @@ pub(super) enum Token {
     /// A person makes them.
     Kept(KeptToken),
     /// The daemon makes them.
-    Made(Renewal),
+    Made(Box<Renewal>),
 }
 
 impl Token {
@@ -57,7 +57,8 @@ impl Token {
     /// Something was refused: what a person has made meanwhile is used.
     pub(super) fn forget(&self) {
         match self {
-            Self::Kept(token) | Self::Made(Renewal { refresh_token: token, .. }) => token.forget(),
+            Self::Kept(token) => token.forget(),
+            Self::Made(renewal) => renewal.refresh_token.forget(),
         }
     }
 }
