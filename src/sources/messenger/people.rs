@@ -39,7 +39,12 @@ impl People {
         // An account of Instagram is no page: there the token is the right one already.
         let page = reference.account.as_deref().filter(|_| self.channel == Channel::Messenger);
         let token = match page {
-            Some(page) => self.tokens.page(page).await.map_err(not_ours)?.token,
+            Some(page) => match self.tokens.page(page).await {
+                Ok(page) => page.token,
+                // A page's own token need not be allowed to read the page. If it is bad, people say so too.
+                Err(FetchError::Denied { .. }) => self.tokens.own().await?,
+                Err(error) => return Err(not_ours(error)),
+            },
             None => self.tokens.own().await?,
         };
         let fields = match self.channel {
@@ -123,6 +128,14 @@ mod tests {
         answers(&server, "71", "own", 200, json!({"username": "sara"})).await;
         assert_eq!(asked(Channel::Messenger, &server).await, Ok(json!({"first_name": "Sara", "id": "71"})));
         assert_eq!(asked(Channel::Instagram, &server).await, Ok(json!({"username": "sara", "id": "71"})));
+    }
+
+    #[tokio::test]
+    async fn a_token_of_a_page_that_may_not_read_it_is_good_enough() {
+        let server = MockServer::start().await;
+        answers(&server, "9", "own", 403, error(10, 0)).await;
+        answers(&server, "71", "own", 200, json!({"first_name": "Sara"})).await;
+        assert_eq!(asked(Channel::Messenger, &server).await, Ok(json!({"first_name": "Sara", "id": "71"})));
     }
 
     #[tokio::test]
