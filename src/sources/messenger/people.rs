@@ -105,7 +105,10 @@ mod tests {
     async fn asked(channel: Channel, server: &MockServer) -> Result<Value, FetchError> {
         let base = Url::parse(&server.uri()).expect("a URL");
         let graph = Graph::new(&base, "v26.0", HexKey::new(&"secret".to_owned().into()).expect("a key"), NAMES);
-        let token = KeptToken::new(SecretRef::Env("NONE".to_owned()), "own".to_owned().into());
+        // It is read again after a refusal.
+        let place = tempfile::NamedTempFile::new().expect("a file, for its owner only");
+        std::fs::write(&place, "own").expect("written");
+        let token = KeptToken::new(SecretRef::File(place.path().to_owned()), "own".to_owned().into());
         let people = People::new(channel, Tokens::new(graph, token));
         let reference = Reference { lead_id: "71".to_owned(), account: Some("9".to_owned()), form_id: None };
         people.lead(&reference).await.map(|found| found.body)
