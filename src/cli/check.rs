@@ -94,9 +94,10 @@ async fn check_platforms(config: &Config) -> Result<(), Failure> {
             let account = platform.account(id).await.map_err(denied)?;
             let setting = platform.setting(id).await.map_err(denied)?;
             let lists = platform.lists(id).await.map_err(denied)?;
+            let token = if setting.is_refresh_token { "refresh token" } else { "token" };
             let expires = setting.token_expires_at.map_or_else(
-                || "its token has no known end".to_owned(),
-                |end| format!("its token expires at {} UTC", end.format("%Y-%m-%d %H:%M")),
+                || format!("its {token} has no known end"),
+                |end| format!("its {token} expires at {} UTC", end.format("%Y-%m-%d %H:%M")),
             );
             let name = account.name.as_deref().unwrap_or("no name");
             println!("{source:<9} account {id} ({name}): {} lists of leads; {expires}", lists.len());

@@ -132,7 +132,7 @@ impl Explain {
             let lead = match draft {
                 Draft::Lead(lead) => lead,
                 Draft::Message(draft) => draft.lead,
-                Draft::Mark(_) => continue,
+                Draft::Mark(_) | Draft::Profile(_) => continue,
                 Draft::Order(_) => bail!("{name} holds orders; only leads have steps to explain"),
             };
             let push = planned.into_iter().next().context("internal error: a lead without an operation")?;

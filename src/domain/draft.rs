@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Mark, MessageDraft};
+use super::{Mark, MessageDraft, Profile};
 
 /// One thing that a delivery asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum Draft {
     Message(Box<MessageDraft>),
     /// What became of a message.
     Mark(Mark),
+    /// Who has written a message.
+    Profile(Profile),
 }
 
 /// A lead as its source described it.

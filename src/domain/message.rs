@@ -39,6 +39,8 @@ pub struct MessageDraft {
     pub lead: LeadDraft,
     /// The message.
     pub message: Message,
+    /// Its platform tells the person's name only if it is asked.
+    pub asks_name: bool,
 }
 
 /// One message that a person wrote. `docs/BRIDGE.md` describes the wire form.
@@ -150,6 +152,23 @@ impl fmt::Display for MarkStatus {
             Self::Deleted => "deleted",
         })
     }
+}
+
+/// Who a person on a messenger is, as the platform said when it was asked. `docs/BRIDGE.md` describes the wire form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The id of its source in the configuration.
+    pub source: String,
+    /// The number, page or bot of ours that they wrote to.
+    pub account: String,
+    /// Ids of the person on the platform, the surest first.
+    pub people: Vec<String>,
+    /// What they call themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their name on the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
 }
 
 /// Times as Odoo writes them: UTC, whole seconds.

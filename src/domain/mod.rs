@@ -21,7 +21,7 @@ pub use change::{Change, ChangeBatch, FieldChange, Named};
 pub use draft::{Consent, Draft, LeadDraft, OrderDraft, OrderLineDraft, OrderState, Origin, PartnerDraft};
 pub use flag::Flag;
 pub use late::{HELD, LateFlags, ReadyFlags};
-pub use message::{Channel, Mark, MarkStatus, Media, Message, MessageDraft};
+pub use message::{Channel, Mark, MarkStatus, Media, Message, MessageDraft, Profile};
 pub use model::Model;
 pub use operation::{Action, FieldValue, Lookup, OWN_FIELDS, OpError, OpResult, OpStatus, Operation};
 pub use owner::{Owner, Seller};

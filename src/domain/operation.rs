@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Candidate, LateFlags, Mark, Message, Model, Owner, PartnerDraft, Person};
+use super::{Candidate, LateFlags, Mark, Message, Model, Owner, PartnerDraft, Person, Profile};
 
 /// What to do with the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,9 @@ pub struct Operation {
     /// Of [`Action::Mark`]: what became of a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// Of a lead by a messenger's message: who its person is. `values` have the name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// Among whom a new lead's salesperson is chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,

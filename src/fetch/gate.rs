@@ -126,10 +126,11 @@ impl Gates {
 
     /// Notes how the way to the account is set up.
     pub(super) fn setting(&self, source: &str, account: &str, setting: Setting, now: DateTime<Utc>) {
-        let Setting { token_expires_at, mut warnings } = setting;
+        let Setting { token_expires_at, is_refresh_token, mut warnings } = setting;
         if let Some(end) = token_expires_at.filter(|end| *end - now < EXPIRES_SOON) {
             let day = end.format("%Y-%m-%d %H:%M");
-            warnings.push(format!("the token expires at {day} UTC: make a new one before, and put it in its place"));
+            let token = if is_refresh_token { "refresh token" } else { "token" };
+            warnings.push(format!("the {token} expires at {day} UTC: make a new one before, and put it in its place"));
         }
         self.change(source, account, |gate| {
             gate.status.token_expires_at = token_expires_at;
@@ -218,7 +219,7 @@ mod tests {
     fn a_token_that_ends_soon_is_told() {
         let gates = Gates::new(Vec::new());
         let expires =
-            |days| Setting { token_expires_at: Some(at(0) + chrono::TimeDelta::days(days)), warnings: Vec::new() };
+            |days| Setting { token_expires_at: Some(at(0) + chrono::TimeDelta::days(days)), ..Setting::default() };
         gates.setting("meta", "1", expires(15), at(0));
         assert!(gates.status().borrow()[0].warnings.is_empty());
         gates.setting("meta", "1", expires(13), at(0));

@@ -48,13 +48,13 @@ impl Order {
         format!("{source}:{lead_id}")
     }
 
-    /// The job.
-    pub fn job(self, lane: Lane, delivery_id: Option<i64>) -> NewJob {
+    /// The job; `what` is fetched, in a word or two.
+    pub fn job(self, what: &str, lane: Lane, delivery_id: Option<i64>) -> NewJob {
         let key = Self::key(&self.source, &self.reference.lead_id);
         NewJob {
             kind: JobKind::Fetch,
             lane,
-            summary: format!("lead {key}"),
+            summary: format!("{what} {key}"),
             key,
             record_key: None,
             payload: serde_json::to_string(&self).unwrap_or_default(),
@@ -77,6 +77,8 @@ pub enum NotFetched {
     },
     /// Only this lead: what the platform said.
     Failed(FetchError),
+    /// The platform does not have it, and that is in order: in its words.
+    Nothing(String),
     /// The store failed.
     Store(StoreError),
     /// The source is not there any more, or never asked a platform.
@@ -149,7 +151,8 @@ impl Fetching {
 
     /// What a person may do if a lead of this source is not there.
     pub fn if_missing(&self, source: &str) -> &'static str {
-        self.sources.get(source).and_then(|source| source.platform()).map_or("", |platform| platform.if_missing())
+        let platform = self.sources.get(source).and_then(|source| source.platform());
+        platform.and_then(|platform| platform.if_missing()).unwrap_or_default()
     }
 
     /// How each platform is, as it changes.
@@ -171,6 +174,10 @@ impl Fetching {
             Ok(mut found) => {
                 found.form_id = found.form_id.or_else(|| reference.form_id.clone());
                 found
+            }
+            Err(FetchError::Missing(words)) if platform.if_missing().is_none() => {
+                self.answered(source, account).await?;
+                return Err(NotFetched::Nothing(words));
             }
             Err(error) => return Err(self.failed(source, account, error)),
         };

@@ -31,6 +31,7 @@ impl Identity {
                 let Message { id, people, .. } = &draft.message;
                 return Self::of_message(Model::Lead, source_id, people.first().unwrap_or(id), format!("message:{id}"));
             }
+            Draft::Profile(profile) => (Model::Lead, profile.people.first().map(String::as_str)),
             Draft::Mark(Mark { id, people, status, account, at, .. }) => {
                 let of_all = || format!("{account}:{}:{}", people.join(","), at.timestamp());
                 let of = id.clone().unwrap_or_else(of_all);
@@ -77,6 +78,7 @@ impl Identity {
                 person: None,
                 message: None,
                 mark: None,
+                profile: None,
                 owner: None,
                 late: None,
                 traits: Vec::new(),

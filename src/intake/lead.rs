@@ -18,9 +18,8 @@ pub(super) fn values(examined: &Examined) -> BTreeMap<String, FieldValue> {
     let lead = &normalised.lead;
     let text = |text: &Option<String>| plain(text.clone());
     let priority = lead.priority.or(route.priority);
-    present([
-        ("name", plain(title(lead))),
-        ("contact_name", text(&lead.contact_name)),
+    let mut values = name(lead);
+    values.extend(present([
         ("partner_name", text(&lead.company)),
         ("email_from", text(&lead.email)),
         ("phone", text(&lead.phone)),
@@ -43,7 +42,13 @@ pub(super) fn values(examined: &Examined) -> BTreeMap<String, FieldValue> {
         ("team_id", lookup(lead.team.as_ref().or(routed(examined, &route.team)), Lookup::Team)),
         ("user_id", lookup(lead.salesperson.as_ref(), Lookup::Salesperson)),
         ("active", plain(is_archived(examined).then_some(false))),
-    ])
+    ]));
+    values
+}
+
+/// How it and its person are called.
+pub(super) fn name(lead: &LeadDraft) -> BTreeMap<String, FieldValue> {
+    present([("name", plain(title(lead))), ("contact_name", plain(lead.contact_name.clone()))])
 }
 
 /// A team of the route does not fit a salesperson that the lead names, nor the other way round.

@@ -41,7 +41,7 @@ pub use self::{
 };
 use crate::{
     config::{self, Config, FlagAction},
-    domain::{Action, Draft, HELD, LeadDraft, Mark, Message, MessageDraft, Operation, OrderState, Person},
+    domain::{Action, Draft, HELD, LeadDraft, Mark, Message, MessageDraft, Operation, OrderState, Person, Profile},
 };
 use identity::Identity;
 
@@ -149,6 +149,13 @@ impl Intake {
                     push.operation.mark = Some(Mark { source: source_id.to_owned(), ..mark });
                     pushes.push(push);
                 }
+                Draft::Profile(profile) => {
+                    let contact_name = profile.name.clone().or_else(|| profile.username.clone());
+                    let lead = LeadDraft { contact_name, ..LeadDraft::default() };
+                    let mut push = identity.push(Action::Update, lead::name(&normalise::lead(lead, country).lead), ctx);
+                    push.operation.profile = Some(Profile { source: source_id.to_owned(), ..profile });
+                    pushes.push(push);
+                }
                 Draft::Order(order) => {
                     let order = &normalise::order(order, country);
                     let mut push = |action, values| pushes.push(identity.push(action, values, ctx));
@@ -170,7 +177,7 @@ impl Intake {
 
     /// A message brings a lead along, for whoever has none; what is written stays out of the lead's description.
     fn message(&self, source_id: &str, identity: &Identity, draft: MessageDraft, ctx: &IntakeContext) -> NewPush {
-        let MessageDraft { lead, message } = draft;
+        let MessageDraft { lead, message, .. } = draft;
         let examined = self.examine(source_id, identity.reference(), lead, ctx);
         let mut push = push(identity, &examined, ctx);
         push.operation.values.remove("description");
@@ -285,6 +292,26 @@ mod tests {
         assert_eq!(actions(OrderState::Confirmed, false), [upsert.clone(), (Action::Confirm, key(":confirm"))]);
         assert_eq!(actions(OrderState::Cancelled, false), [(Action::Cancel, key(":cancel"))]);
         assert_eq!(actions(OrderState::Cancelled, true), [upsert, (Action::Cancel, key(":cancel"))]);
+    }
+
+    #[test]
+    fn a_profile_names_a_lead_and_makes_none() {
+        let profile = |name: Option<&str>| {
+            let (name, username) = (name.map(str::to_owned), Some("sara.ali".to_owned()));
+            let (source, account) = (String::new(), "9".to_owned());
+            Draft::Profile(Profile { source, account, people: vec!["71".to_owned()], name, username })
+        };
+        for (name, called) in [(Some(" Sara  Ali "), "Sara Ali"), (None, "sara.ali")] {
+            let push = plan_one(profile(name)).remove(0);
+            let Operation { key, action, reference, values, profile, person, owner, .. } = push.operation;
+            assert_eq!((action, key.as_str()), (Action::Update, "web:msg_1:0:update"));
+            assert_eq!((reference.as_str(), push.record_key.as_str()), ("web:71", "crm.lead|web:71"));
+            let plain = |text: &str| crate::domain::FieldValue::Plain(text.into());
+            let expected = [("contact_name", called), ("name", called)];
+            assert!(values.into_iter().eq(expected.map(|(field, value)| (field.to_owned(), plain(value)))));
+            assert_eq!(profile.expect("a profile").source, "web");
+            assert_eq!((person, owner, push.held), (None, None, None));
+        }
     }
 
     proptest! {

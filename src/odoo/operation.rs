@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::{Action, Mark, Message, Model, OpResult, Person, ReadyFlags},
+    domain::{Action, Mark, Message, Model, OpResult, Person, Profile, ReadyFlags},
     intake::duplicates::{Decision, Keys},
 };
 
@@ -48,6 +48,9 @@ pub struct ReadyOperation {
     /// What became of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// Who the lead's person on a messenger is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// Among whom the salesperson of a new lead is chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<ReadyOwner>,

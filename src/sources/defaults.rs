@@ -62,7 +62,7 @@ impl Defaults {
                 fill(&mut order.team, &self.team);
                 return fill_list(&mut order.tags, &self.tags);
             }
-            Draft::Mark(_) => return,
+            Draft::Mark(_) | Draft::Profile(_) => return,
         };
         fill(&mut lead.country, &self.country);
         let named = lead.origin.campaign_name.as_ref();

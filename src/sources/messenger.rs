@@ -1,23 +1,31 @@
 //! Kind `messenger`: what people write to a Facebook page; `instagram` reads the same form.
 //!
-//! Their names are not told, only an id for each person and page. What the page itself writes comes back as an echo and
-//! is ignored, as is what another app answers (`standby`). Pictures and files are named; `media` fetches them if wanted.
+//! Their names are not told, only an id for each person and page; with a token, the Graph API is asked for them
+//! (`people`), and its answer comes back here to be parsed like any other body. What the page itself writes comes back as
+//! an echo and is ignored, as is what another app answers (`standby`). Pictures and files are named; `media` fetches them
+//! if wanted.
 
 mod media;
+mod people;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
+use serde_json::Value;
 
+use self::people::{NAMES, People};
 use super::{
-    Ended, Inbound, MediaPlatform, ParseError, Parsed, Refusal, Setup, Source, Verified,
+    Content, Ended, Inbound, MediaPlatform, ParseError, Parsed, Platform, Refusal, Setup, Source, Verified,
     defaults::Defaults,
     hub::{self, Hub},
-    json::Node,
+    json::{self, Node},
+    meta::{Api, webhook::is_id},
     talk::{self, Heard, Said, id, items, name, text, time},
 };
 use crate::{
-    config::Reader,
-    domain::{Channel, Draft, LeadDraft, Mark, MarkStatus, Media},
+    config::{Reader, expect::secret},
+    domain::{Channel, Draft, LeadDraft, Mark, MarkStatus, Media, Profile},
     secret::{SecretError, SecretRef},
 };
 
@@ -28,34 +36,46 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
 
 pub(super) fn read_as(section: &mut Reader<'_>, channel: Channel) -> Option<Box<dyn Setup>> {
     let hub = hub::Spec::read(section);
+    let token = section.optional("token", secret());
+    let api = Api::read(section);
     let media = media::Spec::read(section);
     let defaults = Defaults::read(section.table("defaults")).or(&channel.to_string(), "Message");
-    Some(Box::new(Spec { channel, hub: hub?, media, defaults }))
+    Some(Box::new(Spec { channel, hub: hub?, token, api: api?, media, defaults }))
 }
 
 #[derive(Debug)]
 struct Spec {
     channel: Channel,
     hub: hub::Spec,
+    token: Option<SecretRef>,
+    api: Api,
     media: Option<media::Spec>,
     defaults: Defaults,
 }
 
 impl Setup for Spec {
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        self.hub.secrets().collect()
+        self.hub.secrets().chain(self.token.iter().map(|token| ("token", token))).collect()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
-        let Self { channel, defaults, .. } = self;
-        let media = self.media.as_ref().map(media::Spec::open);
-        Ok(Box::new(Messenger { channel: *channel, hub: self.hub.open()?, media, defaults: defaults.clone() }))
+        let Self { channel, hub, token, api, media, defaults } = self;
+        let people = match token {
+            // The first secret is the app's own, whose token this is; the others are those of before.
+            Some(token) => Some(api.open(&hub.app_secrets[0].read()?, token, NAMES)?),
+            None => None,
+        };
+        let people = people.map(|tokens| Arc::new(People::new(*channel, tokens)));
+        let media = media.as_ref().map(media::Spec::open);
+        Ok(Box::new(Messenger { channel: *channel, hub: hub.open()?, people, media, defaults: defaults.clone() }))
     }
 }
 
 struct Messenger {
     channel: Channel,
     hub: Hub,
+    /// Who can be asked who they are.
+    people: Option<Arc<People>>,
     media: Option<media::Files>,
     defaults: Defaults,
 }
@@ -66,15 +86,22 @@ impl Source for Messenger {
     }
 
     fn parse(&self, body: &[u8]) -> Result<Parsed, ParseError> {
-        talk::read_entries(body, &self.defaults, |entry, drafts| {
-            let events = items(entry, "/messaging");
-            if events.is_empty() {
-                entry.warn("holds no `messaging`: ignored");
-            }
-            for event in events {
-                self.event(entry, &event, drafts);
-            }
+        json::read(body, |root| match root.below("/lead") {
+            Some(answer) => Ok(Content::Drafts(profile(root, &answer).into_iter().collect())),
+            None => talk::entries(root, &self.defaults, |entry, drafts| {
+                let events = items(entry, "/messaging");
+                if events.is_empty() {
+                    entry.warn("holds no `messaging`: ignored");
+                }
+                for event in events {
+                    self.event(entry, &event, drafts);
+                }
+            }),
         })
+    }
+
+    fn platform(&self) -> Option<Arc<dyn Platform>> {
+        self.people.clone().map(|people| people as Arc<dyn Platform>)
     }
 
     fn answer(&self, _: &HeaderMap, ended: Ended<'_>) -> Option<Response<String>> {
@@ -165,10 +192,32 @@ impl Messenger {
             let delivered = items(node, "/delivery/mids").into_iter().filter_map(|mid| id(&mid, ""));
             drafts.extend(delivered.map(|mid| event.mark(Some(mid), MarkStatus::Delivered, None)));
         }
+        if self.people.is_some() && is_id(&event.person) {
+            for draft in &mut drafts[before..] {
+                if let Draft::Message(draft) = draft {
+                    draft.asks_name = draft.message.starts;
+                }
+            }
+        }
         if drafts.len() == before {
             node.warn("is nothing that a person wrote: ignored");
         }
     }
+}
+
+/// Who somebody is, as the Graph API answered; nothing if it told no name.
+fn profile(root: &Node<'_>, answer: &Node<'_>) -> Option<Draft> {
+    // Only texts: people are called by it.
+    let told =
+        |pointer: &str| name(answer, pointer).filter(|_| answer.value.pointer(pointer).is_some_and(Value::is_string));
+    let joined = ["/first_name", "/last_name"].into_iter().filter_map(told).collect::<Vec<_>>().join(" ");
+    let called = told("/name").or_else(|| Some(joined).filter(|joined| !joined.is_empty()));
+    let username = told("/username");
+    if called.is_none() && username.is_none() {
+        return None;
+    }
+    let (account, person) = (id(root, "/account/id")?, id(answer, "/id")?);
+    Some(Draft::Profile(Profile { source: String::new(), account, people: vec![person], name: called, username }))
 }
 
 fn message_of(event: &Event, message: &Node<'_>) -> Option<Draft> {
@@ -260,7 +309,7 @@ fn referred(node: &Node<'_>, pointer: &str) -> LeadDraft {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::{
@@ -307,13 +356,62 @@ mod tests {
     #[test]
     fn a_documented_message() {
         let message = json!({"mid": "m_AbCdEf123", "text": "Hello, price?", "quick_reply": {"payload": "PRICE"}, "reply_to": {"mid": "m_prev"}});
-        let MessageDraft { lead, message } = one(json!({ "message": message }));
+        let MessageDraft { lead, message, .. } = one(json!({ "message": message }));
         assert_eq!((message.kind.as_str(), message.text.as_str()), ("text", "Hello, price?"));
         assert_eq!((message.id.as_str(), message.reply_to.as_deref()), ("m_AbCdEf123", Some("m_prev")));
         assert_eq!((message.account.as_str(), message.people[0].as_str()), ("102030405060708", "7234567890123456"));
         assert_eq!(message.sent_at.timestamp_millis(), 1_763_689_999_900);
         assert_eq!(lead.name.as_deref(), Some("Messenger 7234567890123456"));
         assert_eq!((lead.source.as_deref(), lead.medium.as_deref()), (Some("Messenger"), Some("Message")));
+    }
+
+    #[test]
+    fn names_are_asked_for_people_who_have_a_lead() {
+        let hub = "app_secret = { file = \"SECRET\" }\nverify_token = { file = \"SECRET\" }";
+        let with = open(&format!("kind = \"messenger\"\n{hub}\ntoken = {{ file = \"SECRET\" }}"), "secret");
+        let asks = |source: &dyn Source, person: &str, more: Value| {
+            let mut event = event(1, more);
+            event["sender"]["id"] = person.into();
+            let body = json!({"object": "page", "entry": [{"id": "1", "messaging": [event]}]}).to_string();
+            let Content::Drafts(drafts) = source.parse(body.as_bytes()).expect("read").content else {
+                panic!("drafts")
+            };
+            drafts.iter().any(|draft| matches!(draft, Draft::Message(draft) if draft.asks_name))
+        };
+        let hello = || json!({"message": {"mid": "m1", "text": "Hello"}});
+        assert!(asks(&*with, "7234567890123456", hello()));
+        assert!(asks(&*with, "7", json!({"postback": {"mid": "m5", "title": "Get started"}})));
+        assert!(!asks(&*with, "7", json!({"reaction": {"mid": "m3", "action": "react", "emoji": "x"}})));
+        assert!(!asks(&*with, "u/1", hello()), "it would be part of an address");
+        assert!(with.platform().is_some());
+        let without = source("messenger");
+        assert!(!asks(&*without, "7", hello()) && without.platform().is_none());
+    }
+
+    #[test]
+    fn an_answered_profile_is_read_whatever_is_in_it() {
+        let read = |mut answer: Value| {
+            answer["id"] = "7".into();
+            let body = json!({"lead": answer, "form": null, "account": {"id": "9", "name": null}}).to_string();
+            match source("instagram").parse(body.as_bytes()).expect("read").content {
+                Content::Drafts(mut drafts) => drafts.pop(),
+                other => panic!("drafts: {other:?}"),
+            }
+        };
+        for (answer, name, username) in [
+            (json!({"first_name": "Sara", "last_name": "Ali"}), Some("Sara Ali"), None),
+            (json!({"first_name": "", "last_name": " Ali\n"}), Some("Ali"), None),
+            (json!({"name": "نورة", "username": "noura.h", "first_name": "x"}), Some("نورة"), Some("noura.h")),
+            (json!({"name": null, "username": "only.this"}), None, Some("only.this")),
+            (json!({"name": {"odd": 1}, "username": ["x"], "first_name": 7, "last_name": "Ali"}), Some("Ali"), None),
+        ] {
+            let Some(Draft::Profile(profile)) = read(answer.clone()) else { panic!("a profile: {answer}") };
+            assert_eq!((profile.name.as_deref(), profile.username.as_deref()), (name, username), "{answer}");
+            assert_eq!((profile.account.as_str(), profile.people), ("9", vec!["7".to_owned()]));
+        }
+        for nothing in [json!({}), json!({"name": " ", "profile_pic": "https://x.example/p.jpg"})] {
+            assert_eq!(read(nothing), None);
+        }
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub struct Days {
 pub struct Setting {
     /// When the token ends; `None` if it does not, or the platform does not say.
     pub token_expires_at: Option<DateTime<Utc>>,
+    /// It is one by which others are made.
+    pub is_refresh_token: bool,
     /// What is not right, with what to do.
     pub warnings: Vec<String>,
 }
@@ -106,28 +108,42 @@ pub struct Setting {
 /// Asks a platform.
 #[async_trait]
 pub trait Platform: Send + Sync {
-    /// The accounts whose leads are looked through.
-    fn accounts(&self) -> &[String];
-    /// How often that is done.
-    fn poll_interval(&self) -> Duration;
-    /// How far back.
-    fn backfill(&self) -> Duration;
     /// One lead.
     async fn lead(&self, reference: &Reference) -> Result<Found, FetchError>;
     /// The account by its id.
-    async fn account(&self, id: &str) -> Result<Account, FetchError>;
+    async fn account(&self, id: &str) -> Result<Account, FetchError> {
+        Ok(Account { id: id.to_owned(), name: None })
+    }
     /// One form.
-    async fn form(&self, account: Option<&str>, id: &str) -> Result<Value, FetchError>;
+    async fn form(&self, _account: Option<&str>, _id: &str) -> Result<Value, FetchError> {
+        Err(FetchError::Refused("there are no forms to read".to_owned()))
+    }
+    /// The accounts whose leads are looked through: none where they are not listed.
+    fn accounts(&self) -> &[String] {
+        &[]
+    }
+    /// How often that is done.
+    fn poll_interval(&self) -> Duration {
+        DAY
+    }
+    /// How far back.
+    fn backfill(&self) -> Duration {
+        DAY
+    }
     /// All lists of an account.
-    async fn lists(&self, account: &str) -> Result<Vec<List>, FetchError>;
+    async fn lists(&self, _account: &str) -> Result<Vec<List>, FetchError> {
+        Ok(Vec::new())
+    }
     /// Leads of a list, from `after` on.
     async fn leads(
         &self,
-        account: &str,
-        list: &str,
-        window: Window,
-        after: Option<&str>,
-    ) -> Result<FoundPage, FetchError>;
+        _account: &str,
+        _list: &str,
+        _window: Window,
+        _after: Option<&str>,
+    ) -> Result<FoundPage, FetchError> {
+        Ok(FoundPage { leads: Vec::new(), next: None })
+    }
     /// The ad accounts whose costs are read.
     fn ad_accounts(&self) -> &[String] {
         &[]
@@ -140,10 +156,12 @@ pub trait Platform: Send + Sync {
     async fn spend(&self, _account: &str, _days: Days) -> Result<Vec<Spend>, FetchError> {
         Ok(Vec::new())
     }
-    /// What a person may do if a lead that was announced is not there.
-    fn if_missing(&self) -> &'static str;
+    /// What a person may do if what was announced is not there. `None` if that is in order: then nobody has to.
+    fn if_missing(&self) -> Option<&'static str>;
     /// How the way to this account is set up.
-    async fn setting(&self, account: &str) -> Result<Setting, FetchError>;
+    async fn setting(&self, _account: &str) -> Result<Setting, FetchError> {
+        Ok(Setting::default())
+    }
 }
 
 /// Why a platform gave no answer that is of use.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ParseError, Parsed,
+    Content, ParseError, Parsed,
     defaults::Defaults,
     json::{self, Node},
 };
@@ -58,13 +58,20 @@ pub(super) fn read_entries(
     defaults: &Defaults,
     entry: impl Fn(&Node<'_>, &mut Vec<Draft>),
 ) -> Result<Parsed, ParseError> {
-    json::read(body, |root| {
-        let mut fields = root.object()?;
-        let entries = fields.get("entry").ok_or_else(|| root.invalid("`entry` is missing"))?.items(MAX_ITEMS)?;
-        let mut drafts = Vec::new();
-        entries.iter().for_each(|one| entry(one, &mut drafts));
-        Ok(defaults.content(in_order(drafts)))
-    })
+    json::read(body, |root| entries(root, defaults, entry))
+}
+
+/// The same of one that has been parsed.
+pub(super) fn entries(
+    root: &Node<'_>,
+    defaults: &Defaults,
+    entry: impl Fn(&Node<'_>, &mut Vec<Draft>),
+) -> Result<Content, ParseError> {
+    let mut fields = root.object()?;
+    let entries = fields.get("entry").ok_or_else(|| root.invalid("`entry` is missing"))?.items(MAX_ITEMS)?;
+    let mut drafts = Vec::new();
+    entries.iter().for_each(|one| entry(one, &mut drafts));
+    Ok(defaults.content(in_order(drafts)))
 }
 
 /// A time in whole seconds, or in milliseconds; as a number or as text.
@@ -155,7 +162,7 @@ pub(super) fn draft(heard: Heard, said: Said, lead: LeadDraft) -> Draft {
         reply_to: heard.reply_to,
         starts: !said.aside,
     };
-    Draft::Message(Box::new(MessageDraft { lead, message }))
+    Draft::Message(Box::new(MessageDraft { lead, message, asks_name: false }))
 }
 
 /// Messages by the time at which they were written: a platform that was held up may send them in another order.

@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_documented_message() {
-        let MessageDraft { lead, message } = one(json!({"text": "مرحبا", "reply_to_message": {"message_id": 99}}));
+        let MessageDraft { lead, message, .. } = one(json!({"text": "مرحبا", "reply_to_message": {"message_id": 99}}));
         assert_eq!((message.kind.as_str(), message.text.as_str()), ("text", "مرحبا"));
         assert_eq!((message.id.as_str(), message.account.as_str()), ("5000000001/101", "example_bot"));
         assert_eq!((message.people[0].as_str(), message.reply_to.as_deref()), ("5000000001", Some("5000000001/99")));
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_link_says_where_somebody_comes_from() {
-        let MessageDraft { lead, message } = one(json!({"text": "/start lead_camp42"}));
+        let MessageDraft { lead, message, .. } = one(json!({"text": "/start lead_camp42"}));
         assert_eq!((message.kind.as_str(), message.text.as_str()), ("referral", "lead_camp42"));
         assert_eq!(lead.utm_content.as_deref(), Some("lead_camp42"));
         assert_eq!(lead.origin.click_ids["start"], "lead_camp42");

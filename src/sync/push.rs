@@ -87,7 +87,8 @@ pub async fn push(
     let mut units = Vec::with_capacity(operations.len());
     let takes_messages = session.bridge.info().addon.is_none() || has(CONVERSATIONS);
     for (position, operation) in operations.iter().enumerate() {
-        if !takes_messages && (operation.message.is_some() || operation.mark.is_some()) {
+        let of_messages = operation.message.is_some() || operation.mark.is_some() || operation.profile.is_some();
+        if of_messages && !takes_messages {
             outcomes.push(Some(Pushed::Refused(OLD_ADDON.to_owned())));
             continue;
         }

@@ -112,7 +112,11 @@ impl Metrics {
         let media = metrics.media.clone();
         registry.register("media", "Pictures and files of messages, by what became of them", media);
         let fetched = metrics.fetched.clone();
-        registry.register("fetched", "Leads asked of platforms, by result; found: no webhook told of them", fetched);
+        registry.register(
+            "fetched",
+            "Leads and names asked of platforms, by result; found: no webhook told of them",
+            fetched,
+        );
         let platform_up = metrics.platform_up.clone();
         registry.register("platform_up", "Whether an account of a platform answers: 1 or 0", platform_up);
         let expiry = metrics.token_expiry.clone();

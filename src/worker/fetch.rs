@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use tracing::warn;
+use serde_json::json;
+use tracing::{info, warn};
 
 use super::{Handler, try_again};
 use crate::{
@@ -65,6 +66,15 @@ impl FetchHandler {
                 // A time that is farther away would count as a mistake of the clock.
                 let longest = i64::try_from(LONGEST_WAIT.as_millis()).unwrap_or(i64::MAX);
                 return Outcome::Release { not_before: until.min(self.clock.now_ms().saturating_add(longest)), reason };
+            }
+            Err(NotFetched::Nothing(words)) => {
+                info!(
+                    source = order.source,
+                    job = job.id,
+                    "the platform has no answer to this, and nobody need look after it"
+                );
+                let result = Some(json!({ "missing": words }).to_string());
+                ("missing", Outcome::Done { result, then: Vec::new(), bindings: Vec::new() })
             }
             Err(NotFetched::NoSource(error)) => ("failed", Outcome::Park { error }),
             Err(NotFetched::Store(error)) => ("failed", try_again(job, &self.clock, None, &error.to_string())),

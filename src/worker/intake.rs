@@ -7,10 +7,10 @@ use chrono::DateTime;
 use super::{Handler, MailDomains, POLL, try_again};
 use crate::{
     clock::Clock,
-    domain::Draft,
+    domain::{Draft, Message, MessageDraft},
     fetch::Order,
     intake::{Intake, IntakeContext, NewPush},
-    sources::{Content, Registry, identity_of},
+    sources::{Content, Reference, Registry, identity_of},
     store::{Delivery, Job, JobKind, Lane, NewJob, Outcome, Store},
 };
 
@@ -112,10 +112,12 @@ pub fn jobs_of(
         Content::Drafts(drafts) => drafts,
         Content::References(references) => {
             let order = |reference| Order { source: delivery.source.clone(), reference };
-            return Ok(references.into_iter().map(|one| order(one).job(lane, Some(delivery.id))).collect());
+            return Ok(references.into_iter().map(|one| order(one).job("lead", lane, Some(delivery.id))).collect());
         }
         Content::Changes(_) => return Err("changes from Odoo need no intake".to_owned()),
     };
+    let nameless = drafts.iter().filter_map(nameless);
+    let nameless: Vec<_> = nameless.map(|reference| Order { source: delivery.source.clone(), reference }).collect();
     let received_at = DateTime::from_timestamp_millis(delivery.received_at).unwrap_or_default();
     let context = IntakeContext { silent: lane == Lane::Backfill, received_at, no_mail: no_mail.clone() };
     let planned = intake.plan(identity_of(&delivery.source), &delivery.key, drafts, &context);
@@ -130,7 +132,15 @@ pub fn jobs_of(
         summary: push.summary,
         held: push.held,
     };
-    Ok(planned.into_iter().map(job).collect())
+    let orders = nameless.into_iter().map(|order| order.job("name of", lane, Some(delivery.id)));
+    Ok(planned.into_iter().map(job).chain(orders).collect())
+}
+
+/// The person of a message, if the platform has to be asked for their name.
+fn nameless(draft: &Draft) -> Option<Reference> {
+    let Draft::Message(draft) = draft else { return None };
+    let MessageDraft { message: Message { people, account, .. }, asks_name: true, .. } = &**draft else { return None };
+    Some(Reference { lead_id: people.first()?.clone(), account: Some(account.clone()), form_id: None })
 }
 
 /// The drafts of what was read.

@@ -41,7 +41,7 @@ impl MailDomains {
         let leads = drafts.filter_map(|draft| match draft {
             Draft::Lead(lead) => Some(lead),
             Draft::Message(draft) => Some(&draft.lead),
-            Draft::Order(_) | Draft::Mark(_) => None,
+            Draft::Order(_) | Draft::Mark(_) | Draft::Profile(_) => None,
         });
         let emails = leads.flat_map(|lead| lead.email.iter().chain(&lead.other_emails));
         let domains: BTreeSet<String> = emails.filter_map(|email| domain(email)).collect();

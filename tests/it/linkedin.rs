@@ -16,6 +16,16 @@ fn configure(server: &Server, database: &Database, platform: &LinkedIn, more: &s
     daemon
 }
 
+/// The same with a refresh token instead of a token.
+fn configure_renewal(server: &Server, database: &Database, platform: &LinkedIn) -> Daemon {
+    let section = platform.section("poll_interval = \"2s\"");
+    let section = section.replace("token = { file = \"li-token\" }", "refresh_token = { file = \"li-refresh\" }");
+    let daemon = Daemon::configure_at(&server.url, database, "", &section);
+    daemon.put_secret("li-app", linkedin::CLIENT_SECRET);
+    daemon.put_secret("li-refresh", linkedin::REFRESH_TOKEN);
+    daemon
+}
+
 async fn post(daemon: &Daemon, body: &str) -> u16 {
     daemon.post_webhook("linkedin", ("x-li-signature", &signature(body)), body).await
 }
@@ -156,4 +166,70 @@ async fn trouble_is_waited_out_and_an_outage_is_back_filled() {
     assert!(checked.status.success(), "{text}{}", String::from_utf8_lossy(&checked.stderr));
     assert!(text.contains(&format!("linkedin  account {OWNER}")), "{text}");
     assert!(text.contains("its token expires at"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_made_by_a_refresh_token() {
+    let server = Server::shared();
+    let database = Database::fresh(Template::Addon);
+    let platform = LinkedIn::start().await;
+    let mut daemon = configure_renewal(server, &database, &platform);
+    let arrives = async |daemon: &Daemon, id: &str, expected: i64| {
+        platform.add(id, id);
+        assert_eq!(post(daemon, &notification(id, "CREATED")).await, 200);
+        until(&format!("{id} is in Odoo"), async || (database.leads() == (expected, expected)).then_some(())).await;
+    };
+    daemon.start_connected().await;
+    daemon.platform("ok").await;
+    arrives(&daemon, "r1-4", 1).await;
+    assert_eq!(platform.facts().made, 1, "one for all that is asked");
+    let shown = String::from_utf8(daemon.cli(&["status"]).stdout).expect("UTF-8");
+    assert!(shown.contains("the refresh token expires at"), "{shown}");
+    let checked = daemon.cli(&["check", "--online"]);
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && text.contains("its refresh token expires at"), "{text}");
+
+    // That one made the token of the daemon bad. Nobody notices, nor a revocation, nor a restart.
+    assert_eq!(platform.facts().made, 2);
+    arrives(&daemon, "r2-4", 2).await;
+    platform.facts().token = "AQX-revoked".to_owned();
+    arrives(&daemon, "r3-4", 3).await;
+    assert_eq!(platform.facts().made, 4);
+    daemon.kill();
+    daemon.start_connected().await;
+    arrives(&daemon, "r4-4", 4).await;
+
+    // One that lives six seconds is replaced after five: no request has a token that has ended.
+    platform.facts().lives = 6;
+    platform.facts().token = "AQX-revoked".to_owned();
+    arrives(&daemon, "r5-4", 5).await;
+    let made = platform.facts().made;
+    until("another was made", async || (platform.facts().made >= made + 2).then_some(())).await;
+    assert!(!daemon.log().contains("nothing can be fetched"), "{}", daemon.log());
+
+    // Nobody makes tokens: what is good is used to its end, then it is waited for.
+    platform.facts().oauth_trouble = Some(503);
+    daemon.platform("unreachable").await;
+    platform.add("r6-4", "r6");
+    assert_eq!(post(&daemon, &notification("r6-4", "CREATED")).await, 200);
+    platform.facts().lives = 5_184_000;
+    platform.facts().oauth_trouble = None;
+    until("it goes on", async || (database.leads() == (6, 6)).then_some(())).await;
+    daemon.platform("ok").await;
+
+    // A revoked refresh token is told with what to do, and a new one used as soon as it is there.
+    platform.facts().refresh_token = "AQR-second".to_owned();
+    platform.facts().token = "AQX-revoked".to_owned();
+    let told = daemon.platform("denied").await;
+    assert!(told["detail"].as_str().expect("why").contains("invalid_grant"), "{told}");
+    assert!(told["hint"].as_str().expect("what to do").contains("`refresh_token` of this source"), "{told}");
+    daemon.put_secret("li-refresh", "AQR-second");
+    daemon.platform("ok").await;
+    arrives(&daemon, "r7-4", 7).await;
+    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+    for secret in ["AQX-", "AQR-", linkedin::CLIENT_SECRET] {
+        assert!(!daemon.log().contains(secret), "{secret} is in the log");
+        let kept = std::fs::read(daemon.config().with_file_name("store.db")).expect("the store");
+        assert!(!kept.windows(secret.len()).any(|part| part == secret.as_bytes()), "{secret} is in the store");
+    }
 }

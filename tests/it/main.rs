@@ -20,6 +20,7 @@ mod intake;
 mod linkedin;
 mod media;
 mod meta;
+mod names;
 mod orders;
 mod plain;
 mod push;

@@ -44,6 +44,8 @@ pub enum Trouble {
 /// What the platform knows, and what it was asked.
 pub struct Facts {
     pub leads: BTreeMap<String, Value>,
+    /// Who has written to the page, or to the account of Instagram; those who let nobody ask have an error.
+    pub people: BTreeMap<String, Result<Value, (i64, i64)>>,
     pub form: Value,
     pub trouble: Option<Trouble>,
     /// Percent of the budget, as the headers tell it.
@@ -69,6 +71,7 @@ impl Graph {
     pub async fn start() -> Graph {
         let facts = Facts {
             leads: BTreeMap::new(),
+            people: BTreeMap::new(),
             form: form(),
             trouble: None,
             usage: 3,
@@ -104,6 +107,15 @@ impl Graph {
             "custom_disclaimer_responses": [{"checkbox_key": "marketing_optin", "is_checked": "1"}],
         });
         self.facts().leads.insert(id.to_owned(), lead);
+    }
+
+    /// Somebody whom the Graph API knows so.
+    pub fn person(&self, id: &str, profile: Result<Value, (i64, i64)>) {
+        let with_id = |mut profile: Value| {
+            profile["id"] = json!(id);
+            profile
+        };
+        self.facts().people.insert(id.to_owned(), profile.map(with_id));
     }
 
     pub fn trouble(&self, trouble: impl Into<Option<Trouble>>) {
@@ -230,6 +242,20 @@ fn answer(facts: &mut Facts, path: &str, query: &HashMap<String, String>, header
         return match path.strip_prefix(&ad_account) {
             Some("/insights") => insights(facts, query),
             _ => (200, fields(&json!({"id": ad_account, "currency": "SAR", "timezone_name": "Asia/Riyadh"}), query)),
+        };
+    }
+    if let Some(person) = facts.people.get(path) {
+        // Of Instagram, with the configured token; of Messenger, with the page's.
+        let asked = &query["fields"];
+        let good = if asked == "name,username" { &facts.token } else { &page_token };
+        return match person {
+            _ if token != good => error(190, 463),
+            Ok(person) if asked == "name" || person.get("name").is_none() || person.get("username").is_some() => {
+                (200, fields(person, query))
+            }
+            // Those of another version of the API.
+            Ok(_) => error(100, 0),
+            Err((code, subcode)) => error(*code, *subcode),
         };
     }
     if token != page_token {

@@ -25,6 +25,7 @@ use super::{
 pub const CLIENT_ID: &str = "77abcdefghijkl";
 pub const CLIENT_SECRET: &str = "li_client_secret";
 pub const TOKEN: &str = "AQX-first";
+pub const REFRESH_TOKEN: &str = "AQR-first";
 pub const OWNER: &str = "urn:li:sponsoredAccount:512345678";
 pub const FORM: &str = "3162";
 const VERSION: &str = "202609";
@@ -48,6 +49,12 @@ pub struct Facts {
     pub expires_at: i64,
     /// The token that is good.
     pub token: String,
+    /// The refresh token that is good, what of the app's tokens is wrong now, how long those live that are made by it
+    /// (seconds), and how many were made.
+    pub refresh_token: String,
+    pub oauth_trouble: Option<u16>,
+    pub lives: u64,
+    pub made: usize,
     /// The most that a page of a list has, whatever is asked for.
     pub page_size: usize,
     /// When each path was asked for, with its query.
@@ -66,6 +73,10 @@ impl LinkedIn {
             subscribed: true,
             expires_at: (Utc::now() + chrono::TimeDelta::days(59)).timestamp(),
             token: TOKEN.to_owned(),
+            refresh_token: REFRESH_TOKEN.to_owned(),
+            oauth_trouble: None,
+            lives: 5_184_000,
+            made: 0,
             page_size: 3,
             asked: Vec::new(),
         };
@@ -193,11 +204,33 @@ fn answer(facts: &mut Facts, path: &str, query: &str, headers: &HeaderMap, body:
         if (form["client_id"].as_str(), form["client_secret"].as_str()) != (CLIENT_ID, CLIENT_SECRET) {
             return error(401);
         }
+        if facts.oauth_trouble.is_some() {
+            return error(503);
+        }
         let active = form["token"] == facts.token;
         return (
             200,
             json!({"active": active, "status": if active { "active" } else { "expired" },
             "expires_at": facts.expires_at, "scope": "r_ads,r_marketing_leadgen_automation", "auth_type": "3L"}),
+        );
+    }
+    if path == "/oauth/v2/accessToken" {
+        if let Some(status) = facts.oauth_trouble {
+            return error(status);
+        }
+        let form: HashMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
+        assert_eq!(form["grant_type"], "refresh_token");
+        assert_eq!((form["client_id"].as_str(), form["client_secret"].as_str()), (CLIENT_ID, CLIENT_SECRET));
+        if form["refresh_token"] != facts.refresh_token {
+            let words = "The provided authorization grant or refresh token is invalid, expired or revoked.";
+            return (400, json!({"error": "invalid_grant", "error_description": words}));
+        }
+        facts.made += 1;
+        facts.token = format!("AQX-made-{}", facts.made);
+        return (
+            200,
+            json!({"access_token": facts.token, "expires_in": facts.lives, "refresh_token": facts.refresh_token,
+                "refresh_token_expires_in": 10 * 86_400, "scope": "r_ads,r_marketing_leadgen_automation"}),
         );
     }
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

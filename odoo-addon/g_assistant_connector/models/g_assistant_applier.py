@@ -59,6 +59,8 @@ class Operation:
         # What a person wrote on a messenger, and what became of a message there.
         self.message = raw.get("message")
         self.mark = raw.get("mark")
+        # Who the person of a messenger is, as their platform said when it was asked.
+        self.profile = raw.get("profile")
         # The lead of a message's person, and its state, if it is not open any more.
         self.before = None
         self.owner = raw.get("owner")
@@ -218,6 +220,9 @@ class Applier(models.AbstractModel):
             self.env["g_assistant.conversation"]._check_form(operation.message)
             if operation.message and (operation.model, operation.action) != (kinds.LEAD, "upsert"):
                 raise Unfit("a message is for the lead of its person")
+            self.env["g_assistant.conversation"]._check_profile(operation.profile)
+            if operation.profile and (operation.model, operation.action) != (kinds.LEAD, "update"):
+                raise Unfit("a profile is for the lead of its person")
             self.env["g_assistant.owner"]._check_form(operation.owner)
             self.env["g_assistant.flag"]._check_form(operation.late)
         except Unfit as error:
@@ -243,6 +248,7 @@ class Applier(models.AbstractModel):
         self._adopt(operations, bound)
         self._find_by_id(operations, bound)
         conversations._find_leads(operations, bound)
+        conversations._call_known(operations, bound)
         self._settle_duplicates(operations, bound)
         self.env["g_assistant.flag"]._raise_late(operations, bound)
         waiting = [operation for operation in operations if not operation.result]
@@ -499,8 +505,12 @@ class Applier(models.AbstractModel):
         bindings = {}
         for operation in operations:
             binding = bound.get((model_name, operation.ref))
+            if operation.profile:
+                self.env["g_assistant.conversation"].sudo()._introduce(operation.profile)
             if binding or operation.id:
                 bindings[operation] = binding or Bound(operation.id)
+            elif operation.profile:
+                operation.finish("unchanged")
             else:
                 operation.refuse(Unfit(f"nothing is known under the reference {operation.ref!r}"))
         records = self.env[model_name].browse(binding.res_id for binding in bindings.values())
@@ -613,7 +623,8 @@ class Applier(models.AbstractModel):
                 operation.rescored = (record.id, now[score], parsed[score])
         if fills:
             return bool(to_write), [], []
-        if kept and not operation.silent and not operation.attached:
+        # Whom a person has named is called so.
+        if kept and not operation.silent and not operation.attached and not operation.profile:
             self._note_kept(record, {name: (now[name], parsed[name]) for name in kept})
         return bool(to_write), kept, to_write + agreed
 

@@ -34,6 +34,7 @@ ICONS = {
 }
 TEXTS = ("source", "channel", "account", "id", "kind", "sent_at")
 OPTIONAL = ("text", "name", "username", "phone", "reply_to")
+NAMES = ("name", "username")
 
 
 class Conversation(models.Model):
@@ -110,6 +111,15 @@ class Conversation(models.Model):
         ):
             raise Unfit("'people' has the ids of one person, the surest first")
 
+    @api.model
+    def _check_profile(self, profile):
+        if profile is None:
+            return
+        if not isinstance(profile, dict):
+            raise Unfit("a 'profile' is an object")
+        self._check_texts(profile, ("source", "account"), NAMES)
+        self._check_people(profile)
+
     # ---- the lead of a message -------------------------------------------------
 
     @api.model
@@ -147,6 +157,26 @@ class Conversation(models.Model):
                 if (operation.model, operation.ref) not in bound:
                     operation.finish("unchanged")
 
+    @api.model
+    def _call_known(self, operations, bound):
+        """Where messages bring no name, a further lead has the one that was told before."""
+        for operation in operations:
+            message = operation.message
+            if not message or operation.result or (operation.model, operation.ref) in bound:
+                continue
+            if any(message.get(name) for name in (*NAMES, "phone")):
+                continue
+            conversation = self.sudo()._known(message)
+            name = conversation.name or conversation.username
+            if name:
+                operation.values = {**operation.values, "name": name, "contact_name": name}
+
+    @api.model
+    def _introduce(self, profile):
+        """Keep who a person is with their conversation."""
+        names = {name: profile[name] for name in NAMES if profile.get(name)}
+        self._known(profile).write(names)
+
     # ---- messages --------------------------------------------------------------
 
     @api.model
@@ -179,7 +209,7 @@ class Conversation(models.Model):
             message_type="comment",
             subtype_xmlid="g_assistant_connector.mt_message",
             author_id=lead.partner_id.id,
-            email_from=lead.partner_id.email_formatted or self._sender(message),
+            email_from=lead.partner_id.email_formatted or self._sender(message, conversation),
             parent_id=answered.mail_message_id.id,
             date=sent_at,
         )
@@ -232,11 +262,13 @@ class Conversation(models.Model):
         return found.sorted(lambda one: people.index(one.person))[:1]
 
     @api.model
-    def _sender(self, message):
+    def _sender(self, message, conversation):
         """Who is shown as the author while the lead has no contact."""
         return (
             message.get("name")
             or message.get("username")
+            or conversation.name
+            or conversation.username
             or message.get("phone")
             or dict(CHANNELS)[message["channel"]]
         )

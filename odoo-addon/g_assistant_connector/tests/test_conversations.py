@@ -250,3 +250,81 @@ class TestConversations(ConversationCase):
         order = self.operation(good) | {"model": "sale.order"}
         self.assertEqual(self.apply(order)[0]["status"], "refused")
         self.assertFalse(self.env["g_assistant.message"].search([]))
+
+    def nameless(self, number, **more):
+        """A message of a messenger that tells no name."""
+        page = {"source": "ms", "channel": "messenger", "account": "9", "people": ["7"]}
+        message = self.message(number, **(page | more), name=None, phone=None)
+        values = {"name": f"Messenger {message['people'][0]}", "contact_name": None}
+        operation = self.operation(message, values)
+        operation |= {"key": f"ms:{number}", "ref": f"ms:{message['people'][0]}"}
+        operation["values"].pop("contact_name")
+        return self.apply(operation)[0]
+
+    def introduce(self, key="ms:who", person="7", who="Sara Ali", **names):
+        profile = {"source": "ms", "account": "9", "people": [person], "name": who} | names
+        operation = {
+            "key": key,
+            "action": "update",
+            "ref": f"ms:{person}",
+            "values": {"name": who, "contact_name": who},
+            "profile": profile,
+        }
+        return self.apply(operation)[0]
+
+    def test_who_is_introduced_is_called_so(self):
+        lead = self.env["crm.lead"].browse(self.nameless(1)["id"])
+        self.assertEqual((lead.name, lead.contact_name), ("Messenger 7", False))
+        result = self.introduce(username="sara.ali")
+        self.assertEqual((result["status"], result["id"]), ("updated", lead.id))
+        self.assertEqual((lead.name, lead.contact_name), ("Sara Ali", "Sara Ali"))
+        conversation = lead.g_assistant_conversation_ids
+        self.assertEqual(conversation.display_name, "Messenger · Sara Ali")
+        self.assertEqual(conversation.username, "sara.ali")
+        self.assertTrue(self.introduce()["replayed"])
+        # What they write from then on is theirs, and does not take the name away.
+        self.nameless(2)
+        self.assertEqual((lead.name, conversation.name), ("Sara Ali", "Sara Ali"))
+        self.assertEqual(self.posted(lead).mapped("email_from"), ["Messenger", "Sara Ali"])
+
+    def test_what_a_person_has_named_stays_so(self):
+        lead = self.env["crm.lead"].browse(self.nameless(1)["id"])
+        self.end_transaction()
+        lead.write({"name": "Villa in the north"})
+        self.end_transaction()
+        result = self.introduce()
+        self.assertEqual((result["status"], result["kept"]), ("updated", ["name"]))
+        self.assertEqual((lead.name, lead.contact_name), ("Villa in the north", "Sara Ali"))
+        self.assertEqual(lead.g_assistant_conversation_ids.name, "Sara Ali")
+        lead.write({"contact_name": "Umm Khalid"})
+        self.end_transaction()
+        self.assertEqual(self.introduce("ms:again", who="Sara A.")["status"], "unchanged")
+        self.assertEqual((lead.name, lead.contact_name), ("Villa in the north", "Umm Khalid"))
+        self.assertFalse(lead.message_ids.filtered(lambda one: "kept your values" in one.body))
+
+    def test_a_further_lead_has_the_name_that_was_told_before(self):
+        first = self.env["crm.lead"].browse(self.nameless(1)["id"])
+        self.introduce()
+        first.unlink()
+        self.end_transaction()
+        second = self.env["crm.lead"].browse(self.nameless(2)["id"])
+        self.assertEqual((second.name, second.contact_name), ("Sara Ali", "Sara Ali"))
+        self.assertEqual(self.posted(second).email_from, "Sara Ali")
+        # Of another person nothing is known, and one without a lead needs no name.
+        other = self.nameless(3, people=["8"])
+        other = self.env["crm.lead"].browse(other["id"])
+        self.assertEqual((other.name, other.contact_name), ("Messenger 8", False))
+        self.assertEqual(self.introduce("ms:nobody", person="99")["status"], "unchanged")
+
+    def test_a_profile_has_a_form(self):
+        profile = {"source": "ms", "account": "9", "people": ["7"], "name": "Sara"}
+        update = {"key": "ms:bad", "action": "update", "ref": "ms:7", "values": {}}
+        for bad in (
+            update | {"profile": "Sara"},
+            update | {"profile": profile | {"people": []}},
+            update | {"profile": profile | {"name": 7}},
+            update | {"profile": profile | {"account": None}},
+            update | {"profile": profile, "action": "upsert"},
+            update | {"profile": profile, "model": "res.partner"},
+        ):
+            self.assertEqual(self.apply(bad)[0]["status"], "refused", bad)

@@ -7,6 +7,7 @@ mod lead;
 mod notification;
 mod owners;
 mod rest;
+mod token;
 mod urn;
 
 use std::{sync::Arc, time::Duration};
@@ -16,7 +17,12 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 use url::Url;
 
-use self::{owners::Owners, rest::Rest, urn::Owner};
+use self::{
+    owners::Owners,
+    rest::Rest,
+    token::{Renewal, Token},
+    urn::Owner,
+};
 use super::{
     Content, Ended, Inbound, ParseError, Parsed, Platform, Refusal, Setup, Source, Verified,
     defaults::Defaults,
@@ -49,7 +55,7 @@ const OAUTH: &str = "https://www.linkedin.com/oauth/v2";
 pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let client_id = section.required("client_id", string().example("\"77abcdefghijkl\""));
     let client_secrets = section.required("client_secret", one_or_more(secret()));
-    let token = section.required("token", secret());
+    let token = Place::read(section);
     let owners = section.required("owners", list(owner()).example("[\"urn:li:sponsoredAccount:512345678\"]"));
     let lead_types = section.or("lead_types", list(lead_type()), vec!["SPONSORED".to_owned()]);
     let version = section.or("version", version(), VERSION.to_owned());
@@ -77,6 +83,35 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     }))
 }
 
+/// Where the token is, or what makes tokens.
+#[derive(Debug)]
+enum Place {
+    Token(SecretRef),
+    RefreshToken(SecretRef),
+}
+
+impl Place {
+    fn read(section: &mut Reader<'_>) -> Option<Self> {
+        if !section.has("refresh_token") {
+            return section.required("token", secret()).map(Self::Token);
+        }
+        if section.has("token") {
+            let hint = "leave one of them out".to_owned();
+            section.problem("token", "tokens are made by `refresh_token`", Some(hint));
+        }
+        // Known all the same, so that nobody is told that there is no such key.
+        section.optional("token", secret());
+        section.optional("refresh_token", secret()).map(Self::RefreshToken)
+    }
+
+    fn secret(&self) -> (&'static str, &SecretRef) {
+        match self {
+            Self::Token(secret) => ("token", secret),
+            Self::RefreshToken(secret) => ("refresh_token", secret),
+        }
+    }
+}
+
 fn owner() -> Expect<Owner> {
     string()
         .example("\"urn:li:sponsoredAccount:512345678\"")
@@ -101,7 +136,7 @@ fn version() -> Expect<String> {
 struct Spec {
     client_id: String,
     client_secrets: Vec<SecretRef>,
-    token: SecretRef,
+    token: Place,
     owners: Vec<Owner>,
     lead_types: Vec<String>,
     version: String,
@@ -115,17 +150,25 @@ struct Spec {
 impl Setup for Spec {
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         let secrets = self.client_secrets.iter().map(|secret| ("client_secret", secret));
-        secrets.chain([("token", &self.token)]).collect()
+        secrets.chain([self.token.secret()]).collect()
     }
 
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
         // The first is the app's own; others are those of before.
         let current = self.client_secrets[0].read()?;
         let challenge = HexKey::new(&current)?;
+        let (_, place) = self.token.secret();
+        let kept = KeptToken::new(place.clone(), place.read()?);
+        let token = match self.token {
+            Place::Token(_) => Token::Kept(kept),
+            Place::RefreshToken(_) => {
+                Token::Made(Box::new(Renewal::new(&self.oauth, self.client_id.clone(), current.clone(), kept)))
+            }
+        };
         let owners = Owners::new(owners::Options {
             rest: Rest::new(&self.api, &self.version),
             introspection: rest::Introspection::new(&self.oauth, self.client_id.clone(), current),
-            token: KeptToken::new(self.token.clone(), self.token.read()?),
+            token,
             owners: self.owners.clone(),
             lead_types: self.lead_types.clone(),
             poll_interval: self.poll_interval,

@@ -8,11 +8,9 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{
-    super::{
-        platform::{Account, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
-        remote::KeptToken,
-    },
-    rest::{Introspection, Rest},
+    super::platform::{Account, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
+    rest::{self, Introspection, Rest, TokenState},
+    token::{Outlook, Token},
     urn::{self, Owner},
 };
 
@@ -31,7 +29,7 @@ const OTHER_SCOPE: &str = "r_ads_leadgen_automation";
 pub(super) struct Options {
     pub rest: Rest,
     pub introspection: Introspection,
-    pub token: KeptToken,
+    pub token: Token,
     pub owners: Vec<Owner>,
     pub lead_types: Vec<String>,
     pub poll_interval: Duration,
@@ -51,33 +49,55 @@ impl Owners {
     }
 
     async fn get(&self, path: &str, query: &str) -> Result<Value, FetchError> {
-        let token = self.options.token.get().await?;
-        let answer = self.options.rest.get(path, query, &token).await;
+        let Options { rest, token, .. } = &self.options;
+        let known = token.get().await?;
+        let mut answer = rest.ask(path, query, &known).await?;
+        if answer.status == 401
+            && let Some(other) = token.instead_of(&known).await?
+        {
+            answer = rest.ask(path, query, &other).await?;
+        }
+        let answer = rest::read(&answer);
         if matches!(answer, Err(FetchError::Denied { .. })) {
             self.options.token.forget();
         }
         answer
     }
 
-    /// When the token ends, and what it lacks.
-    async fn look_at(&self, token: &SecretString, setting: &mut Setting) -> Result<(), FetchError> {
-        let state = match self.options.introspection.of(token).await {
-            Ok(state) => state,
-            Err(error @ (FetchError::Unreachable(_) | FetchError::Limited { .. })) => return Err(error),
+    /// What LinkedIn knows about a token; nothing if it does not say.
+    async fn introspect(&self, token: &SecretString, setting: &mut Setting) -> Result<Option<TokenState>, FetchError> {
+        match self.options.introspection.of(token).await {
+            Ok(state) => Ok(Some(state)),
+            Err(error @ (FetchError::Unreachable(_) | FetchError::Limited { .. })) => Err(error),
             // Leads can be fetched without it.
             Err(error) => {
                 setting.warnings.push(format!(
                     "LinkedIn does not say when the token ends ({error}): check `client_id` and `client_secret`"
                 ));
-                return Ok(());
+                Ok(None)
             }
-        };
+        }
+    }
+
+    /// When the token ends, and what it lacks.
+    async fn look_at(&self, token: &SecretString, setting: &mut Setting) -> Result<(), FetchError> {
+        let mut state = self.introspect(token, setting).await?.unwrap_or_default();
+        if state.ended.is_some()
+            && let Some(other) = self.options.token.instead_of(token).await?
+        {
+            state = self.introspect(&other, setting).await?.unwrap_or_default();
+        }
         if let Some(detail) = state.ended {
             self.options.token.forget();
             let hint = "make a new token and put it where `token` of this source points to".to_owned();
             return Err(FetchError::Denied { detail, hint });
         }
         setting.token_expires_at = state.expires_at;
+        if let Token::Made(renewal) = &self.options.token {
+            let Outlook { expires_at, trouble } = renewal.outlook().await;
+            (setting.token_expires_at, setting.is_refresh_token) = (expires_at, true);
+            setting.warnings.extend(trouble.map(|trouble| format!("the token cannot be renewed: LinkedIn {trouble}")));
+        }
         let lacks = |scopes: &Vec<String>| !scopes.iter().any(|scope| scope == SCOPE || scope == OTHER_SCOPE);
         if state.scopes.as_ref().is_some_and(lacks) {
             setting.warnings.push(format!("the token has no {SCOPE}: make one with it"));
@@ -175,8 +195,8 @@ impl Platform for Owners {
         Ok(FoundPage { leads: elements.iter().cloned().filter_map(found).collect(), next })
     }
 
-    fn if_missing(&self) -> &'static str {
-        "its member needs a role on the ad account or page, and LinkedIn keeps leads for 365 days"
+    fn if_missing(&self) -> Option<&'static str> {
+        Some("its member needs a role on the ad account or page, and LinkedIn keeps leads for 365 days")
     }
 
     async fn setting(&self, account: &str) -> Result<Setting, FetchError> {

@@ -16,9 +16,12 @@ use super::super::{
 };
 
 /// How long to leave it alone when it does not say itself.
-const LIMITED: Duration = Duration::from_secs(15 * 60);
+pub(super) const LIMITED: Duration = Duration::from_secs(15 * 60);
 const NEW_TOKEN: &str = "make a new token for the app (Developer portal → your app → Auth → OAuth 2.0 tools) with \
-                         r_marketing_leadgen_automation and put it where `token` of this source points to";
+                         r_marketing_leadgen_automation and put it where `token` of this source points to, or its \
+                         refresh token where `refresh_token` does";
+/// How forms are sent to it.
+pub(super) const FORM_KIND: &str = "application/x-www-form-urlencoded";
 
 /// A client for the API.
 pub(super) struct Rest {
@@ -34,19 +37,19 @@ impl Rest {
         Self { remote, base: with_slash(base), version: version.to_owned() }
     }
 
-    /// Reads what is at `path`; `query` is encoded already.
-    pub(super) async fn get(&self, path: &str, query: &str, token: &SecretString) -> Result<Value, FetchError> {
+    /// Asks for what is at `path`; `query` is encoded already.
+    pub(super) async fn ask(&self, path: &str, query: &str, token: &SecretString) -> Result<Answer, FetchError> {
         let mut url = self.base.join(path).map_err(|error| FetchError::Refused(error.to_string()))?;
         url.set_query(Some(query).filter(|query| !query.is_empty()));
         let request = |http: &reqwest::Client| {
             let request = http.get(url).bearer_auth(token.expose_secret());
             request.header("LinkedIn-Version", &self.version).header("X-Restli-Protocol-Version", "2.0.0")
         };
-        read(&self.remote.send(request).await?)
+        self.remote.send(request).await
     }
 }
 
-fn with_slash(base: &Url) -> Url {
+pub(super) fn with_slash(base: &Url) -> Url {
     let mut base = base.clone();
     base.set_path(&format!("{}/", base.path().trim_end_matches('/')));
     base
@@ -61,7 +64,7 @@ struct Problem {
 }
 
 /// Reads an answer.
-fn read(answer: &Answer) -> Result<Value, FetchError> {
+pub(super) fn read(answer: &Answer) -> Result<Value, FetchError> {
     let body = serde_json::from_slice::<Value>(&answer.body).ok().filter(Value::is_object);
     let said = body.as_ref().map(|body| Problem::deserialize(body).unwrap_or_default());
     match (answer.status, body) {
@@ -128,8 +131,7 @@ impl Introspection {
             .append_pair("client_secret", self.client_secret.expose_secret())
             .append_pair("token", token.expose_secret())
             .finish();
-        let kind = "application/x-www-form-urlencoded";
-        let answer = self.remote.send(|http| http.post(url).header("content-type", kind).body(form)).await?;
+        let answer = self.remote.send(|http| http.post(url).header("content-type", FORM_KIND).body(form)).await?;
         Ok(state_of(&read(&answer)?))
     }
 }

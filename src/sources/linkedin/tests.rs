@@ -57,6 +57,29 @@ fn the_known_signature_is_authentic() {
     assert!(linkedin().verify(&twice, Utc::now()).expect_err("twice").to_string().contains("there twice"));
 }
 
+#[test]
+fn a_token_or_what_makes_tokens_is_configured() {
+    let other = |from: &str, to: &str| SECTION.replace(from, to);
+    let made = "refresh_token = { file = \"SECRET\" }";
+    let configured = |section: &str| {
+        let text = format!(
+            "[sources.li]\n{section}\n[odoo]\nurl = \"https://x.example\"\ndatabase = \"x\"\nlogin = \"x\"\nsecret = {{ env = \"X\" }}\n"
+        );
+        crate::config::Config::parse(&text, std::path::Path::new("config.toml"))
+    };
+    let keys = |section: &str| {
+        let config = configured(section).unwrap_or_else(|error| panic!("{error}"));
+        config.sources[0].setup.secrets().into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    let token = "token = { file = \"SECRET\" }";
+    assert_eq!(keys(SECTION), ["client_secret", "token"]);
+    assert_eq!(keys(&other(token, made)), ["client_secret", "refresh_token"]);
+    let both = configured(&format!("{SECTION}{made}")).expect_err("both").to_string();
+    assert!(both.contains("tokens are made by `refresh_token`"), "{both}");
+    let neither = configured(&other(token, "")).expect_err("neither").to_string();
+    assert!(neither.contains("sources.li.token") && neither.contains("is missing"), "{neither}");
+}
+
 fn handshake(query: &str) -> Result<Value, Refusal> {
     let request = Inbound { query: Some(query.to_owned()), ..Inbound::default() };
     let response = linkedin().handshake(&request).expect("a handshake")?;

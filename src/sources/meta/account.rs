@@ -1,13 +1,6 @@
 //! Pages, their forms and their leads, by the Graph API.
-//!
-//! The configured token is best that of a system user, which does not expire; each page's own token is asked for with it.
-//! After a refusal both are forgotten: the secret is read again, so that a new token is used as soon as it is there.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -15,12 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        platform::{Account, Days, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
-        remote::KeptToken,
-    },
-    graph::Graph,
+    super::platform::{Account, Days, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
     lead::time_of,
+    tokens::{Tokens, checked},
     webhook::is_id,
 };
 use crate::domain::Spend;
@@ -41,10 +31,9 @@ const SCOPES: [&str; 4] = ["leads_retrieval", "pages_manage_metadata", "pages_sh
 
 /// What [`Pages`] is made of.
 pub(super) struct Options {
-    pub graph: Graph,
+    pub tokens: Tokens,
     pub app_id: String,
     pub app_token: SecretString,
-    pub token: KeptToken,
     pub pages: Vec<String>,
     pub ad_accounts: Vec<String>,
     pub spend_interval: Duration,
@@ -55,64 +44,21 @@ pub(super) struct Options {
 /// The pages that one token can read.
 pub(super) struct Pages {
     options: Options,
-    /// Those whose tokens are known.
-    known: Mutex<HashMap<String, Page>>,
-}
-
-#[derive(Clone)]
-struct Page {
-    name: Option<String>,
-    token: SecretString,
 }
 
 impl Pages {
     pub(super) fn new(options: Options) -> Self {
-        Self { options, known: Mutex::default() }
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Page>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn forget_tokens(&self) {
-        self.options.token.forget();
-        self.known().clear();
-    }
-
-    /// A page with its own token.
-    async fn page(&self, id: &str) -> Result<Page, FetchError> {
-        let known = self.known().get(id).cloned();
-        if let Some(page) = known {
-            return Ok(page);
-        }
-        let own = self.options.token.get().await?;
-        let answer = self.get_with(&own, checked(id)?, &[("fields", "name,access_token")]).await?;
-        let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
-        let page = Page { name: text("name"), token: text("access_token").map_or(own, SecretString::from) };
-        self.known().insert(id.to_owned(), page.clone());
-        Ok(page)
+        Self { options }
     }
 
     /// Asks with the token of a page, or with the configured one where the page is not known.
     async fn get(&self, page: Option<&str>, path: &str, parameters: &[(&str, &str)]) -> Result<Value, FetchError> {
+        let tokens = &self.options.tokens;
         let token = match page {
-            Some(page) => self.page(page).await?.token,
-            None => self.options.token.get().await?,
+            Some(page) => tokens.page(page).await?.token,
+            None => tokens.own().await?,
         };
-        self.get_with(&token, path, parameters).await
-    }
-
-    async fn get_with(
-        &self,
-        token: &SecretString,
-        path: &str,
-        parameters: &[(&str, &str)],
-    ) -> Result<Value, FetchError> {
-        let answer = self.options.graph.get(path, parameters, token).await;
-        if matches!(answer, Err(FetchError::Denied { .. })) {
-            self.forget_tokens();
-        }
-        answer
+        tokens.get(&token, path, parameters).await
     }
 
     /// All of a list that comes in pages, with the token of a page of Facebook or the configured one.
@@ -159,7 +105,7 @@ impl Platform for Pages {
     }
 
     async fn account(&self, id: &str) -> Result<Account, FetchError> {
-        Ok(Account { id: id.to_owned(), name: self.page(id).await?.name })
+        Ok(Account { id: id.to_owned(), name: self.options.tokens.page(id).await?.name })
     }
 
     async fn form(&self, account: Option<&str>, id: &str) -> Result<Value, FetchError> {
@@ -220,18 +166,18 @@ impl Platform for Pages {
         rows.iter().map(|row| spent(row, account, currency)).collect()
     }
 
-    fn if_missing(&self) -> &'static str {
-        "see Business Suite → Integrations → Leads Access Manager"
+    fn if_missing(&self) -> Option<&'static str> {
+        Some("see Business Suite → Integrations → Leads Access Manager")
     }
 
     async fn setting(&self, account: &str) -> Result<Setting, FetchError> {
         let mut setting = Setting::default();
-        let own = self.options.token.get().await?;
+        let own = self.options.tokens.own().await?;
         let parameters = [("input_token", own.expose_secret())];
-        let answer = self.get_with(&self.options.app_token, "debug_token", &parameters).await?;
+        let answer = self.options.tokens.get(&self.options.app_token, "debug_token", &parameters).await?;
         let about = answer.get("data").unwrap_or(&Value::Null);
         if about.get("is_valid") == Some(&Value::Bool(false)) {
-            self.forget_tokens();
+            self.options.tokens.forget();
             let words = about.pointer("/error/message").and_then(Value::as_str).unwrap_or("the token is not valid");
             return Err(FetchError::Denied {
                 detail: words.to_owned(),
@@ -266,11 +212,6 @@ impl Platform for Pages {
         }
         Ok(setting)
     }
-}
-
-/// An id that may be part of an address.
-fn checked(id: &str) -> Result<&str, FetchError> {
-    is_id(id).then_some(id).ok_or_else(|| FetchError::Refused("this is not an id of Meta".to_owned()))
 }
 
 /// An id, which is sometimes a number.

@@ -31,8 +31,18 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long to leave it alone when it does not say itself.
 const LIMITED: Duration = Duration::from_secs(5 * 60);
 
+/// What differs between those that ask.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sources) struct Purpose {
+    /// What to do when a permission is missing.
+    pub permissions: &'static str,
+    /// Whether an error, by code and subcode, is about the one thing that was asked for and nothing else.
+    pub is_missing: fn(i64, i64) -> bool,
+}
+
 /// A client for one app.
 pub(in crate::sources) struct Graph {
+    purpose: Purpose,
     remote: Remote,
     /// With the version, and a slash at its end.
     base: Url,
@@ -41,11 +51,11 @@ pub(in crate::sources) struct Graph {
 }
 
 impl Graph {
-    pub(in crate::sources) fn new(base: &Url, version: &str, app_secret: HexKey) -> Self {
+    pub(in crate::sources) fn new(base: &Url, version: &str, app_secret: HexKey, purpose: Purpose) -> Self {
         let remote = Remote::new(base);
         let mut base = base.clone();
         base.set_path(&format!("{}/{version}/", base.path().trim_end_matches('/')));
-        Self { remote, base, proof: app_secret, pace: Mutex::default() }
+        Self { purpose, remote, base, proof: app_secret, pace: Mutex::default() }
     }
 
     /// Reads what is at `path` with its parameters.
@@ -62,7 +72,7 @@ impl Graph {
         url.query_pairs_mut().extend_pairs(parameters).append_pair("appsecret_proof", &proof);
         let answer = self.remote.send(|http| http.get(url).bearer_auth(token.expose_secret())).await?;
         let regain = self.pace().note(&answer.headers, Instant::now());
-        read(answer.status, &answer.body, regain)
+        read(answer.status, &answer.body, regain, self.purpose)
     }
 
     fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
@@ -156,11 +166,11 @@ struct Problem {
 }
 
 /// Reads an answer.
-fn read(status: u16, body: &[u8], regain: Option<Duration>) -> Result<Value, FetchError> {
+fn read(status: u16, body: &[u8], regain: Option<Duration>, purpose: Purpose) -> Result<Value, FetchError> {
     let answer = serde_json::from_slice::<Value>(body).ok();
     let problem = answer.as_ref().and_then(|answer| answer.get("error"));
     if let Some(problem) = problem.and_then(|problem| Problem::deserialize(problem).ok()) {
-        return Err(classify(status, &problem, regain));
+        return Err(classify(status, &problem, regain, purpose));
     }
     match (status, answer) {
         (200..=299, Some(answer)) if answer.is_object() => Ok(answer),
@@ -170,13 +180,14 @@ fn read(status: u16, body: &[u8], regain: Option<Duration>) -> Result<Value, Fet
     }
 }
 
-fn classify(status: u16, problem: &Problem, regain: Option<Duration>) -> FetchError {
+fn classify(status: u16, problem: &Problem, regain: Option<Duration>, purpose: Purpose) -> FetchError {
     let Problem { message, code, error_subcode, is_transient } = problem;
     let message = words(message);
     let subcode = if *error_subcode == 0 { String::new() } else { format!("/{error_subcode}") };
     let detail = format!("{code}{subcode} {message}");
     let denied = |hint: &str| FetchError::Denied { detail: detail.clone(), hint: hint.to_owned() };
     match (code, error_subcode) {
+        _ if (purpose.is_missing)(*code, *error_subcode) => FetchError::Missing(detail),
         (190, 463 | 467) => denied(
             "the token has expired or is not valid any more: make a new one for the system user (Business settings → \
              System users → Generate token) and put it where `token` of this source points to",
@@ -187,15 +198,11 @@ fn classify(status: u16, problem: &Problem, regain: Option<Duration>) -> FetchEr
             "make a new token for the system user (Business settings → System users → Generate token) and put it where \
              `token` of this source points to",
         ),
-        (3 | 10 | 200..=299, _) => denied(
-            "a permission is missing: the token needs leads_retrieval, pages_manage_metadata, pages_show_list, \
-             pages_read_engagement and, for ad accounts, ads_read; and the app the page in Business Suite → Integrations → Leads Access Manager",
-        ),
+        (3 | 10 | 200..=299, _) => denied(purpose.permissions),
         (368, _) => denied("Meta has blocked this app or user for a while: see Account Quality in Business Suite"),
         (4 | 17 | 32 | 341 | 613 | 80_000..=80_014, _) => {
             FetchError::Limited { detail, wait: regain.unwrap_or(LIMITED) }
         }
-        (100, 33) => FetchError::Missing(detail),
         (2, _) => FetchError::Unreachable(detail),
         (1, _) => FetchError::Failed(detail),
         _ if *is_transient => FetchError::Failed(detail),
@@ -209,11 +216,11 @@ fn classify(status: u16, problem: &Problem, regain: Option<Duration>) -> FetchEr
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::LEADS, *};
 
     fn error(status: u16, code: i64, subcode: i64) -> FetchError {
         let body = json!({"error": {"message": "words", "code": code, "error_subcode": subcode, "fbtrace_id": "A"}});
-        read(status, body.to_string().as_bytes(), None).expect_err("an error")
+        read(status, body.to_string().as_bytes(), None, LEADS).expect_err("an error")
     }
 
     fn class(error: &FetchError) -> &'static str {
@@ -278,10 +285,10 @@ mod tests {
             (502, "Bad gateway", "unreachable"),
             (503, "{\"error\":\"text\"}", "unreachable"),
         ] {
-            let error = read(status, body.as_bytes(), None).expect_err("an error");
+            let error = read(status, body.as_bytes(), None, LEADS).expect_err("an error");
             assert_eq!(class(&error), expected, "{status} {body}");
         }
-        assert_eq!(read(200, b"{\"id\":\"1\"}", None), Ok(json!({"id": "1"})));
+        assert_eq!(read(200, b"{\"id\":\"1\"}", None, LEADS), Ok(json!({"id": "1"})));
     }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {

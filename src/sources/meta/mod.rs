@@ -1,21 +1,26 @@
 //! Kind `meta`: Lead Ads of Facebook and Instagram.
 //!
 //! A webhook holds ids only (`webhook`); the lead, its form and what is missing are asked for by the Graph API (`graph`,
-//! `account`). What was fetched comes back here to be parsed like any other body (`lead`).
+//! `tokens`, `account`). What was fetched comes back here to be parsed like any other body (`lead`).
 
 mod account;
 pub(super) mod graph;
 mod lead;
-mod webhook;
+pub(super) mod tokens;
+pub(super) mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Response};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use self::{account::Pages, graph::Graph};
+use self::{
+    account::Pages,
+    graph::{Graph, Purpose},
+    tokens::Tokens,
+};
 use super::{
     Content, Ended, Inbound, ParseError, Parsed, Platform, Refusal, Setup, Source, Verified,
     defaults::Defaults,
@@ -34,8 +39,14 @@ use crate::{
 };
 
 /// The version of the Graph API that this was written for.
-pub(super) const VERSION: &str = "v26.0";
-pub(super) const GRAPH: &str = "https://graph.facebook.com";
+const VERSION: &str = "v26.0";
+const GRAPH: &str = "https://graph.facebook.com";
+const LEADS: Purpose = Purpose {
+    permissions: "a permission is missing: the token needs leads_retrieval, pages_manage_metadata, pages_show_list, \
+                  pages_read_engagement and, for ad accounts, ads_read; and the app the page in Business Suite → \
+                  Integrations → Leads Access Manager",
+    is_missing: |code, subcode| (code, subcode) == (100, 33),
+};
 
 /// Reads the section.
 pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
@@ -45,8 +56,7 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
     let pages = section.required("pages", list(id()).example("[\"102030405060708\"]"));
     let ad_accounts = section.or("ad_accounts", list(ad_account()), Vec::new());
     let spend_interval = section.or("spend_interval", duration(SECOND..=DAY), 3 * HOUR);
-    let version = section.or("version", version(), VERSION.to_owned());
-    let graph = Url::parse(GRAPH).ok().map(|graph| section.or("graph", url(), graph));
+    let api = Api::read(section);
     let poll_interval = section.or("poll_interval", duration(SECOND..=DAY), 15 * MINUTE);
     if poll_interval < 5 * MINUTE {
         let hint = "use at least 5m: a page with few leads has a small budget of requests, and webhooks come at once";
@@ -61,8 +71,7 @@ pub(super) fn read(section: &mut Reader<'_>) -> Option<Box<dyn Setup>> {
         pages: pages?,
         ad_accounts,
         spend_interval,
-        version,
-        graph: graph?,
+        api: api?,
         poll_interval,
         backfill,
         defaults,
@@ -84,7 +93,33 @@ fn ad_account() -> Expect<String> {
     })
 }
 
-pub(super) fn version() -> Expect<String> {
+/// Which Graph API, and where: the keys `version` and `graph` of a source.
+#[derive(Debug)]
+pub(super) struct Api {
+    version: String,
+    graph: Url,
+}
+
+impl Api {
+    pub(super) fn read(section: &mut Reader<'_>) -> Option<Self> {
+        let version = section.or("version", version(), VERSION.to_owned());
+        let graph = Url::parse(GRAPH).ok().map(|graph| section.or("graph", url(), graph));
+        Some(Self { version, graph: graph? })
+    }
+
+    /// A client with a token of this app.
+    pub(super) fn open(
+        &self,
+        app_secret: &SecretString,
+        token: &SecretRef,
+        purpose: Purpose,
+    ) -> Result<Tokens, SecretError> {
+        let graph = Graph::new(&self.graph, &self.version, HexKey::new(app_secret)?, purpose);
+        Ok(Tokens::new(graph, KeptToken::new(token.clone(), token.read()?)))
+    }
+}
+
+fn version() -> Expect<String> {
     string().example("\"v26.0\"").try_map(|version: String| {
         let number = version.strip_prefix('v').and_then(|number| number.split_once('.'));
         let digits = |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -101,8 +136,7 @@ struct Spec {
     pages: Vec<String>,
     ad_accounts: Vec<String>,
     spend_interval: Duration,
-    version: String,
-    graph: Url,
+    api: Api,
     poll_interval: Duration,
     backfill: Duration,
     defaults: Defaults,
@@ -116,13 +150,11 @@ impl Setup for Spec {
     fn open(&self) -> Result<Box<dyn Source>, SecretError> {
         // The first is the app's own; the others are those of before, or of its Instagram login.
         let current = self.hub.app_secrets[0].read()?;
-        let graph = Graph::new(&self.graph, &self.version, HexKey::new(&current)?);
         let app_token = format!("{}|{}", self.app_id, current.expose_secret());
         let pages = Pages::new(account::Options {
-            graph,
+            tokens: self.api.open(&current, &self.token, LEADS)?,
             app_id: self.app_id.clone(),
             app_token: app_token.into(),
-            token: KeptToken::new(self.token.clone(), self.token.read()?),
             pages: self.pages.clone(),
             ad_accounts: self.ad_accounts.clone(),
             spend_interval: self.spend_interval,

@@ -27,11 +27,11 @@ fn meta(secrets: &[&str]) -> Meta {
 
 fn pages(base: &Url) -> Pages {
     let key = HexKey::new(&SECRET.to_owned().into()).expect("a key");
+    let token = KeptToken::new(SecretRef::Env("NONE".to_owned()), "token".to_owned().into());
     Pages::new(account::Options {
-        graph: Graph::new(base, VERSION, key),
+        tokens: Tokens::new(Graph::new(base, VERSION, key, LEADS), token),
         app_id: "1".to_owned(),
         app_token: "1|x".to_owned().into(),
-        token: KeptToken::new(SecretRef::Env("NONE".to_owned()), "token".to_owned().into()),
         pages: Vec::new(),
         ad_accounts: Vec::new(),
         spend_interval: DAY,

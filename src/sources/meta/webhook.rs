@@ -10,7 +10,7 @@ const MAX_ENTRIES: usize = 1_000;
 const MAX_ID: usize = 32;
 
 /// Whether this can be an id: it becomes part of an address.
-pub(super) fn is_id(text: &str) -> bool {
+pub(in crate::sources) fn is_id(text: &str) -> bool {
     (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -10,10 +10,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::super::{
-    platform::{Account, FetchError, Found, FoundPage, List, Platform, Reference, Setting, Window},
+    platform::{Account, FetchError, Found, Platform, Reference},
     remote::{Answer, KeptToken, Remote, words},
 };
-use crate::config::DAY;
 
 /// How long to leave it alone when it does not say itself.
 const LIMITED: Duration = Duration::from_secs(60);
@@ -52,21 +51,9 @@ impl Business {
     }
 }
 
+/// TikTok lists leads only as files that it prepares: nothing is looked through.
 #[async_trait]
 impl Platform for Business {
-    /// TikTok lists leads only as files that it prepares: nothing is looked through.
-    fn accounts(&self) -> &[String] {
-        &[]
-    }
-
-    fn poll_interval(&self) -> Duration {
-        DAY
-    }
-
-    fn backfill(&self) -> Duration {
-        DAY
-    }
-
     async fn lead(&self, reference: &Reference) -> Result<Found, FetchError> {
         let optional = [("advertiser_id", &reference.account), ("page_id", &reference.form_id)];
         let optional = optional.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?)));
@@ -85,24 +72,8 @@ impl Platform for Business {
         Err(FetchError::Refused("advertisers have no names here".to_owned()))
     }
 
-    async fn form(&self, _: Option<&str>, _: &str) -> Result<Value, FetchError> {
-        Err(FetchError::Refused("forms are not read".to_owned()))
-    }
-
-    async fn lists(&self, _: &str) -> Result<Vec<List>, FetchError> {
-        Ok(Vec::new())
-    }
-
-    async fn leads(&self, _: &str, _: &str, _: Window, _: Option<&str>) -> Result<FoundPage, FetchError> {
-        Ok(FoundPage { leads: Vec::new(), next: None })
-    }
-
-    fn if_missing(&self) -> &'static str {
-        "the token needs the permission to read leads of this advertiser, and TikTok keeps them for 90 days"
-    }
-
-    async fn setting(&self, _: &str) -> Result<Setting, FetchError> {
-        Ok(Setting::default())
+    fn if_missing(&self) -> Option<&'static str> {
+        Some("the token needs the permission to read leads of this advertiser, and TikTok keeps them for 90 days")
     }
 }
 

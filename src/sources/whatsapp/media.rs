@@ -8,33 +8,29 @@ use url::Url;
 use super::super::{
     hub,
     media::{self, Download, Got, MediaPlatform},
-    meta::{self, graph::Graph},
+    meta::{Api, graph::Purpose, tokens::Tokens},
     platform::FetchError,
-    remote::KeptToken,
 };
 use crate::{
-    config::{
-        Reader,
-        expect::{secret, url},
-    },
+    config::{Reader, expect::secret},
     domain::Media,
     secret::{SecretError, SecretRef},
-    sources::hex_key::HexKey,
 };
 
 /// Where the Graph API says that files are.
 const HOSTS: [&str; 2] = ["fbsbx.com", "fbcdn.net"];
-const HINT: &str = "make a new token for the system user (Business settings → System users → Generate token) with \
-                    whatsapp_business_messaging, assign it the WhatsApp account, and put it where `token` of this \
-                    source points to";
+const FILES: Purpose = Purpose {
+    permissions: "a permission is missing: the token needs whatsapp_business_messaging, and its system user the WhatsApp \
+                  account (Business settings → Accounts → WhatsApp accounts)",
+    is_missing: |code, subcode| (code, subcode) == (100, 33),
+};
 
 /// The keys about files.
 #[derive(Debug)]
 pub(super) struct Spec {
     most: usize,
     pub token: SecretRef,
-    version: String,
-    graph: Url,
+    api: Api,
     hosts: Vec<String>,
 }
 
@@ -46,16 +42,14 @@ impl Spec {
             Some(_) => section.required("token", secret()),
             None => section.optional("token", secret()),
         };
-        let version = section.or("version", meta::version(), meta::VERSION.to_owned());
-        let graph = Url::parse(meta::GRAPH).ok().map(|graph| section.or("graph", url(), graph));
+        let api = Api::read(section);
         let hosts = media::hosts(section, &HOSTS);
-        Some(Self { most: most?, token: token?, version, graph: graph?, hosts })
+        Some(Self { most: most?, token: token?, api: api?, hosts })
     }
 
     pub(super) fn open(&self, hub: &hub::Spec) -> Result<Files, SecretError> {
         Ok(Files {
-            graph: Graph::new(&self.graph, &self.version, HexKey::new(&hub.app_secrets[0].read()?)?),
-            token: KeptToken::new(self.token.clone(), self.token.read()?),
+            tokens: self.api.open(&hub.app_secrets[0].read()?, &self.token, FILES)?,
             download: Download { hosts: self.hosts.clone(), most: self.most },
         })
     }
@@ -63,8 +57,7 @@ impl Spec {
 
 /// Fetches files.
 pub(super) struct Files {
-    graph: Graph,
-    token: KeptToken,
+    tokens: Tokens,
     download: Download,
 }
 
@@ -76,21 +69,17 @@ impl MediaPlatform for Files {
     }
 
     async fn fetch(&self, media: &Media) -> Result<Got, FetchError> {
-        let token = self.token.get().await?;
-        let got = self.fetch_with(media, &token).await;
-        got.map_err(|error| match error {
-            FetchError::Denied { detail, .. } => {
-                self.token.forget();
-                FetchError::Denied { detail, hint: HINT.to_owned() }
-            }
-            error => error,
-        })
+        let got = self.fetch_with(media, &self.tokens.own().await?).await;
+        if matches!(got, Err(FetchError::Denied { .. })) {
+            self.tokens.forget();
+        }
+        got
     }
 }
 
 impl Files {
     async fn fetch_with(&self, media: &Media, token: &SecretString) -> Result<Got, FetchError> {
-        let told = self.graph.get(media.id.as_deref().unwrap_or_default(), &[], token).await?;
+        let told = self.tokens.get(token, media.id.as_deref().unwrap_or_default(), &[]).await?;
         let text = |key: &str| told.get(key).and_then(Value::as_str);
         let size = match told.get("file_size") {
             Some(Value::String(size)) => size.parse().ok(),

@@ -58,7 +58,8 @@ fn said(message: Value) -> (String, String) {
 
 #[test]
 fn a_documented_message() {
-    let MessageDraft { lead, message } = one(json!({"type": "text", "text": {"body": "السلام عليكم، كم سعر الفيلا؟"}}));
+    let MessageDraft { lead, message, .. } =
+        one(json!({"type": "text", "text": {"body": "السلام عليكم، كم سعر الفيلا؟"}}));
     assert_eq!(message.text, "السلام عليكم، كم سعر الفيلا؟");
     assert_eq!((message.kind.as_str(), message.id.as_str(), message.starts), ("text", "wamid.1", true));
     assert_eq!(message.account, "106540352242922");
@@ -77,7 +78,7 @@ fn who_has_no_number_here_is_known_by_an_id() {
         "contacts": [{"profile": {"name": "Sara", "username": "sara.ali"}, "user_id": "SA.1"}],
         "messages": [{"from_user_id": "SA.1", "id": "wamid.2", "timestamp": "1763690100", "type": "text",
                       "text": {"body": "hi"}}]}));
-    let MessageDraft { lead, message } = messages(&body).remove(0);
+    let MessageDraft { lead, message, .. } = messages(&body).remove(0);
     assert_eq!(message.people, ["SA.1"]);
     assert_eq!((message.phone, lead.phone), (None, None));
     assert_eq!(lead.contact_name.as_deref(), Some("Sara"));
@@ -180,7 +181,7 @@ fn the_answers_of_a_flow_describe_the_person() {
     let response = json!({"flow_token": "t1", "email": "sara@example.com", "budget": 500}).to_string();
     let flow =
         json!({"type": "interactive", "interactive": {"type": "nfm_reply", "nfm_reply": {"response_json": response}}});
-    let MessageDraft { lead, message } = one(flow);
+    let MessageDraft { lead, message, .. } = one(flow);
     assert_eq!((message.kind.as_str(), message.text.as_str()), ("form", "email: sara@example.com\nbudget: 500"));
     assert_eq!(lead.email.as_deref(), Some("sara@example.com"));
     let broken =

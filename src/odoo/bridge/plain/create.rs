@@ -328,6 +328,7 @@ mod tests {
                 matching: None,
                 message: None,
                 mark: None,
+                profile: None,
                 owner: None,
                 flags: None,
                 bound_id: None,

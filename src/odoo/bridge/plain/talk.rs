@@ -16,11 +16,12 @@ use crate::{
 };
 
 impl Batch<'_> {
-    /// Ends what this Odoo has no place for: marks, and reactions of people without a lead.
+    /// Ends what this Odoo has no place for: marks, and reactions and names of people without a lead.
     pub(super) fn pass_over(&mut self) {
         for position in 0..self.operations.len() {
             let operation = &self.operations[position];
-            let alone = operation.message.as_ref().is_some_and(|message| !message.starts);
+            let aside = operation.message.as_ref().is_some_and(|message| !message.starts);
+            let alone = aside || operation.profile.is_some();
             if operation.action == Action::Mark || (alone && self.id(position).is_none()) {
                 let written = self.finish(position, OpStatus::Unchanged, 0);
                 (written.result.id, written.written) = (None, None);

@@ -34,6 +34,7 @@ fn operation(model: Model, action: Action, reference: &str, values: Value) -> Re
         matching: None,
         message: None,
         mark: None,
+        profile: None,
         owner: None,
         flags: None,
         bound_id: None,

@@ -168,9 +168,10 @@ impl PlainBridge {
         let mut notes = Vec::new();
         for plan in plans.iter().filter(|plan| !plan.kept.is_empty()) {
             let operation = &operations[plan.position];
-            // Whoever writes on does not describe the lead anew, and of a known person all that came is told.
+            // Whoever writes on does not describe the lead anew, whom a person named is called so, and of a known person
+            // all that came is told.
             let is_known = operation.matching.as_ref().is_some_and(|matching| matching.decision.is_some());
-            if operation.silent || operation.message.is_some() || is_known {
+            if operation.silent || operation.message.is_some() || operation.profile.is_some() || is_known {
                 continue;
             }
             let model = operations[plan.position].model;
