@@ -40,8 +40,9 @@ check: ## Formatting and lints
 unit: ## Tests without Odoo
 	$(CARGO) test --locked --lib --bins --test architecture --test fuzz_corpus --test torture_parts
 
+# They wait more than they compute: half as many again as there are cores.
 integration: build ## The daemon against the real Odoo, crashes included
-	$(CARGO) test --locked --test it
+	$(CARGO) test --locked --test it -- --test-threads=$$(( $$(nproc) * 3 / 2 ))
 
 torture: build ## Real faults for more than an hour; SEED=7 repeats a run, ONLY=a,b takes some of it
 	$(CARGO) test --locked --test torture -- --long $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))

@@ -261,7 +261,7 @@ async fn a_refused_token_and_an_odoo_that_is_down_are_waited_out() {
         Some((are("denied"), are("ok"), platforms))
     };
     let told = until("both are denied", async || denied().await.filter(|told| told.0)).await.2;
-    for (source, words) in [("whatsapp", "whatsapp_business_messaging"), ("telegram", "@BotFather")] {
+    for (source, words) in [("whatsapp", "make a new one for the system user"), ("telegram", "@BotFather")] {
         let one = told.iter().find(|one| one["source"] == *source).expect("told");
         assert!(one["hint"].as_str().expect("what to do").contains(words), "{one}");
     }
