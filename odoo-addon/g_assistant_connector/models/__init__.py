@@ -23,6 +23,7 @@ from . import g_assistant_duplicate
 from . import crm_lead_notice
 from . import crm_lead_origin
 from . import crm_lead_person
+from . import crm_lead_reasons
 from . import g_assistant_score
 from . import g_assistant_person
 from . import crm_lead_moment

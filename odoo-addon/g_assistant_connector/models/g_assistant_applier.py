@@ -501,7 +501,8 @@ class Applier(models.AbstractModel):
     # ---- updating --------------------------------------------------------------
 
     @api.model
-    def _run_on_existing(self, model_name, operations, bound):
+    def _bindings(self, model_name, operations, bound):
+        """``{operation: Bound}`` of those whose record is known; the others end here."""
         bindings = {}
         for operation in operations:
             binding = bound.get((model_name, operation.ref))
@@ -513,6 +514,11 @@ class Applier(models.AbstractModel):
                 operation.finish("unchanged")
             else:
                 operation.refuse(Unfit(f"nothing is known under the reference {operation.ref!r}"))
+        return bindings
+
+    @api.model
+    def _run_on_existing(self, model_name, operations, bound):
+        bindings = self._bindings(model_name, operations, bound)
         records = self.env[model_name].browse(binding.res_id for binding in bindings.values())
         existing = set(records.sudo().exists().ids)
         prepared = {}

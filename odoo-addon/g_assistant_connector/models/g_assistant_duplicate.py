@@ -70,7 +70,7 @@ class Duplicate(models.Model):
     @api.depends("evidence")
     def _compute_reason(self):
         for one in self:
-            one.reason = self.env["crm.lead"]._g_assistant_reason(one.evidence or "")
+            one.reason = self.env["crm.lead"]._g_assistant_say_each(one.evidence)
 
     # ---- what the applier notes ------------------------------------------------
 

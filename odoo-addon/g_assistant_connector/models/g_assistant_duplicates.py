@@ -404,7 +404,7 @@ class Duplicates(models.AbstractModel):
     @api.model
     def _in_words(self, decision):
         """The daemon's reason in the reader's language."""
-        return self.env["crm.lead"]._g_assistant_reason(decision.get("reason") or "")
+        return self.env["crm.lead"]._g_assistant_say_each(decision.get("reason"))
 
 
 class CrmLead(models.Model):
@@ -439,27 +439,6 @@ class CrmLead(models.Model):
     @api.depends("g_assistant_duplicate_evidence")
     def _compute_g_assistant_duplicate_reason(self):
         for lead in self:
-            lead.g_assistant_duplicate_reason = self._g_assistant_reason(
-                lead.g_assistant_duplicate_evidence or ""
+            lead.g_assistant_duplicate_reason = self._g_assistant_say_each(
+                lead.g_assistant_duplicate_evidence
             )
-
-    @api.model
-    def _g_assistant_reason(self, evidence):
-        # Most leads have none, and translating all these words takes time.
-        if not evidence:
-            return ""
-        words = {
-            "same e-mail address": _("same e-mail address"),
-            "same mobile number": _("same mobile number"),
-            "same landline": _("same landline"),
-            "same shared mailbox": _("same shared mailbox"),
-            "same conversation": _("same conversation"),
-            "same name": _("same name"),
-            "same given name": _("same given name"),
-            "names that may be one": _("names that may be one"),
-            "other name": _("other name"),
-            "same company": _("same company"),
-            "similar company": _("similar company"),
-            "other company": _("other company"),
-        }
-        return ", ".join(words.get(part, part) for part in evidence.split(", ") if part)

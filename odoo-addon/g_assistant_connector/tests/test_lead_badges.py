@@ -29,6 +29,39 @@ class TestLeadBadges(BridgeCase):
             self.assertEqual(leads[-1].g_assistant_score_band, band, values)
         self.assertSameInSql(leads)
 
+    def test_reasons_are_told_in_the_readers_language(self):
+        self.env["res.lang"]._activate_lang("ar_001")
+        self.env["ir.module.module"]._load_module_terms(["g_assistant_connector"], ["ar_001"])
+        spam = self.env["g_assistant.flag"].search([("code", "=", "SPAM")])
+        lead = self.bring(
+            "told",
+            score=8,
+            score_reasons="data quality 15/25: good e-mail, something new\n"
+            "campaign source 18/30: source Q4, Riyadh, no campaign\nengagement 0/20: nothing known",
+            chance=12,
+            chance_reasons="average lead 7 %\ncity riyadh: odds × 1.52\nweekday Mon: odds × 0.80",
+            flag_reasons="SPAM: 9 links, more than 3\nNEW: `x` is no phone number",
+            flag_ids=spam.ids,
+        )
+        self.assertEqual(lead.g_assistant_score_words, lead.g_assistant_score_reasons)
+        self.assertEqual(lead.g_assistant_chance_words, lead.g_assistant_chance_reasons)
+        self.assertEqual(
+            lead.g_assistant_flag_words,
+            "Spam: 9 links, more than 3\nNEW: `x` is no phone number",
+        )
+        said = lead.with_context(lang="ar_001")
+        self.assertEqual(
+            said.g_assistant_score_words,
+            "جودة البيانات 15/25: بريد إلكتروني سليم, something new\n"
+            "مصدر الحملة 18/30: المصدر Q4, Riyadh, بلا حملة\nالتفاعل 0/20: لا شيء معروف",
+        )
+        self.assertEqual(
+            said.g_assistant_chance_words,
+            "متوسط العملاء 7 %\nالمدينة riyadh: الأرجحية × 1.52\nاليوم الإثنين: الأرجحية × 0.80",
+        )
+        self.assertEqual(said.g_assistant_flag_words.splitlines()[1], "NEW: `x` ليس رقم هاتف")
+        self.assertFalse(self.bring("silent").g_assistant_score_words)
+
     def test_consent(self):
         cases = [
             ("✓ Yes", "given"),

@@ -7,7 +7,7 @@ import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
-const FIELDS = ["g_assistant_score_reasons", "g_assistant_chance", "g_assistant_chance_reasons", "g_assistant_flag_reasons"];
+const FIELDS = ["g_assistant_score_words", "g_assistant_chance", "g_assistant_chance_words", "g_assistant_flag_words"];
 const COLORS = { hot: "text-bg-success", warm: "text-bg-warning", cold: "text-bg-secondary" };
 const BAND = "g_assistant_score_band";
 
@@ -23,12 +23,12 @@ export class ScoreReasons extends Component {
             const [lead] = await orm.silent.read("crm.lead", [this.props.leadId], FIELDS);
             const lines = (text) => (text || "").split("\n").filter(Boolean);
             this.state.parts = [
-                { title: _t("Score: %s", this.props.score), lines: lines(lead.g_assistant_score_reasons) },
+                { title: _t("Score: %s", this.props.score), lines: lines(lead.g_assistant_score_words) },
                 {
                     title: _t("Chance to be won: %s %", lead.g_assistant_chance),
-                    lines: lines(lead.g_assistant_chance_reasons),
+                    lines: lines(lead.g_assistant_chance_words),
                 },
-                { title: _t("Flags"), lines: lines(lead.g_assistant_flag_reasons) },
+                { title: _t("Flags"), lines: lines(lead.g_assistant_flag_words) },
             ].filter((part) => part.lines.length);
         });
     }
