@@ -11,6 +11,8 @@
 //! 6. `identity`: the reference of the record, the key of the operation
 //! 7. `lead`, `own`, `order`: Odoo's fields, and the addon's own
 
+#[cfg(test)]
+mod dictionary;
 pub mod duplicates;
 mod flags;
 mod identity;

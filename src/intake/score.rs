@@ -151,7 +151,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::FlagAction;
+    use crate::{config::FlagAction, intake::dictionary};
 
     fn lead() -> LeadDraft {
         serde_json::from_value(json!({
@@ -177,6 +177,27 @@ mod tests {
              engagement 16/20: a message, 1 answered"
         );
         assert_eq!(score.total, 74);
+    }
+
+    #[test]
+    fn the_addon_knows_the_words() {
+        let origin = |origin: serde_json::Value| json!({"message": "Call me", "origin": origin});
+        let leads = [
+            json!({}),
+            json!({"referred": "Omar", "utm_term": "villa", "answers": [["a", "1"], ["b", "2"], ["c", "3"]]}),
+            origin(json!({"campaign_name": "Q4", "ad_name": "Video", "form_name": "Villas"})),
+            origin(json!({"platform": "meta", "url": "https://villas.example.com"})),
+        ];
+        let leads = leads.map(|lead| serde_json::from_value(lead).expect("a lead"));
+        for lead in leads.iter().chain([&lead()]) {
+            for line in score(lead, &[raised(Flag::Spam)], &config::Scoring::default()).reasons().lines() {
+                let (part, reasons) = line.split_once(": ").expect("reasons");
+                let (name, _points) = part.rsplit_once(' ').expect("points");
+                for phrase in reasons.split(", ").chain([name]).filter(|phrase| !phrase.starts_with("SPAM")) {
+                    assert!(dictionary::knows(phrase), "the addon cannot say `{phrase}` in Arabic");
+                }
+            }
+        }
     }
 
     #[test]

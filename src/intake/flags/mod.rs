@@ -114,7 +114,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::intake::normalise;
+    use crate::intake::{dictionary, normalise};
 
     /// The flags of a lead, by their codes.
     fn flags(lead: Value) -> Vec<&'static str> {
@@ -122,10 +122,11 @@ mod tests {
         let lead = normalise::lead(lead, Some("SA")).lead;
         let dnc = DncList::new("# asked us not to\n0551112222\nNo@Example.com\n@rival.com\n", Some("SA"));
         let no_mail = BTreeSet::from(["gone.example".to_owned()]);
-        raise(&lead, Some("SA"), &config::Flags::default(), &dnc, &no_mail)
-            .iter()
-            .map(|raised| raised.flag.code())
-            .collect()
+        let raised = raise(&lead, Some("SA"), &config::Flags::default(), &dnc, &no_mail);
+        for Raised { flag, reason, .. } in &raised {
+            assert!(dictionary::knows(reason), "the addon cannot say `{reason}` of {flag} in Arabic");
+        }
+        raised.iter().map(|raised| raised.flag.code()).collect()
     }
 
     #[test]

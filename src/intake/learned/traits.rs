@@ -114,3 +114,28 @@ fn language<'a>(lead: &'a LeadDraft, name: &str) -> &'a str {
         None => "unknown",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::dictionary;
+
+    #[test]
+    fn the_addon_knows_the_words() {
+        let said = |traits: Vec<String>| {
+            for one in traits {
+                let (factor, value) = one.split_once('=').expect("a factor");
+                assert!(dictionary::knows(factor), "the addon cannot say `{factor}` in Arabic");
+                // Others are names, numbers or codes.
+                let is_word = !matches!(factor, "answers" | "language") || value == "unknown" || value == "none";
+                assert!(!is_word || dictionary::knows(value), "the addon cannot say `{value}` in Arabic");
+            }
+        };
+        let hours = Hours::default();
+        for hour in 0..7 {
+            let time = DateTime::from_timestamp(hour * 31 * 3_600, 0).expect("a time");
+            said(of_lead(&LeadDraft::default(), &[], time, &hours));
+            said(of_record(None, None, None, time, &hours));
+        }
+    }
+}
