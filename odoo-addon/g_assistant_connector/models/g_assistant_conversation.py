@@ -160,13 +160,16 @@ class Conversation(models.Model):
     @api.model
     def _call_known(self, operations, bound):
         """Where messages bring no name, a further lead has the one that was told before."""
-        for operation in operations:
-            message = operation.message
-            if not message or operation.result or (operation.model, operation.ref) in bound:
-                continue
-            if any(message.get(name) for name in (*NAMES, "phone")):
-                continue
-            conversation = self.sudo()._known(message)
+        nameless = [
+            operation
+            for operation in operations
+            if operation.message
+            and not operation.result
+            and (operation.model, operation.ref) not in bound
+            and not any(operation.message.get(name) for name in (*NAMES, "phone"))
+        ]
+        known = self.sudo()._known_all([operation.message for operation in nameless])
+        for operation, conversation in zip(nameless, known, strict=True):
             name = conversation.name or conversation.username
             if name:
                 operation.values = {**operation.values, "name": name, "contact_name": name}
@@ -250,16 +253,32 @@ class Conversation(models.Model):
 
     @api.model
     def _known(self, message):
-        """That of the surest id: people may have written under each of theirs before."""
-        people = message["people"]
-        found = self.search(
-            [
-                ("source", "=", message["source"]),
-                ("account", "=", message["account"]),
-                ("person", "in", people),
-            ]
-        )
-        return found.sorted(lambda one: people.index(one.person))[:1]
+        return self._known_all([message])[0]
+
+    @api.model
+    def _known_all(self, messages):
+        """Of each that of the surest id: people may have written under each of theirs before."""
+        found = self.browse()
+        if messages:
+            found = self.search(
+                [
+                    ("source", "in", [message["source"] for message in messages]),
+                    ("account", "in", [message["account"] for message in messages]),
+                    ("person", "in", [one for message in messages for one in message["people"]]),
+                ]
+            )
+        by_id = {(one.source, one.account, one.person): one for one in found}
+        return [
+            next(
+                (
+                    by_id[key]
+                    for person in message["people"]
+                    if (key := (message["source"], message["account"], person)) in by_id
+                ),
+                self.browse(),
+            )
+            for message in messages
+        ]
 
     @api.model
     def _sender(self, message, conversation):
