@@ -159,15 +159,14 @@ impl Setup for Spec {
         let challenge = HexKey::new(&current)?;
         let (_, place) = self.token.secret();
         let kept = KeptToken::new(place.clone(), place.read()?);
+        let app = |secret| rest::App::new(&self.oauth, self.client_id.clone(), secret);
         let token = match self.token {
             Place::Token(_) => Token::Kept(kept),
-            Place::RefreshToken(_) => {
-                Token::Made(Box::new(Renewal::new(&self.oauth, self.client_id.clone(), current.clone(), kept)))
-            }
+            Place::RefreshToken(_) => Token::Made(Box::new(Renewal::new(app(current.clone()), kept))),
         };
         let owners = Owners::new(owners::Options {
             rest: Rest::new(&self.api, &self.version),
-            introspection: rest::Introspection::new(&self.oauth, self.client_id.clone(), current),
+            introspection: rest::Introspection::new(app(current)),
             token,
             owners: self.owners.clone(),
             lead_types: self.lead_types.clone(),

@@ -89,8 +89,7 @@ impl Owners {
         }
         if let Some(detail) = state.ended {
             self.options.token.forget();
-            let hint = "make a new token and put it where `token` of this source points to".to_owned();
-            return Err(FetchError::Denied { detail, hint });
+            return Err(FetchError::Denied { detail, hint: rest::NEW_TOKEN.to_owned() });
         }
         setting.token_expires_at = state.expires_at;
         if let Token::Made(renewal) = &self.options.token {

@@ -17,11 +17,9 @@ use super::super::{
 
 /// How long to leave it alone when it does not say itself.
 pub(super) const LIMITED: Duration = Duration::from_secs(15 * 60);
-const NEW_TOKEN: &str = "make a new token for the app (Developer portal → your app → Auth → OAuth 2.0 tools) with \
+pub(super) const NEW_TOKEN: &str = "make a new token for the app (Developer portal → your app → Auth → OAuth 2.0 tools) with \
                          r_marketing_leadgen_automation and put it where `token` of this source points to, or its \
                          refresh token where `refresh_token` does";
-/// How forms are sent to it.
-pub(super) const FORM_KIND: &str = "application/x-www-form-urlencoded";
 
 /// A client for the API.
 pub(super) struct Rest {
@@ -49,7 +47,7 @@ impl Rest {
     }
 }
 
-pub(super) fn with_slash(base: &Url) -> Url {
+fn with_slash(base: &Url) -> Url {
     let mut base = base.clone();
     base.set_path(&format!("{}/", base.path().trim_end_matches('/')));
     base
@@ -101,12 +99,36 @@ fn classify(status: u16, said: Option<Problem>, retry_after: Option<Duration>) -
     }
 }
 
-/// Asks what is known about a token.
-pub(super) struct Introspection {
+/// LinkedIn's OAuth, as one app asks it.
+pub(super) struct App {
     remote: Remote,
+    /// With a slash at its end.
     base: Url,
     client_id: String,
     client_secret: SecretString,
+}
+
+impl App {
+    pub(super) fn new(base: &Url, client_id: String, client_secret: SecretString) -> Self {
+        Self { remote: Remote::new(base), base: with_slash(base), client_id, client_secret }
+    }
+
+    /// Sends a form in the app's name.
+    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, FetchError> {
+        let url = self.base.join(path).map_err(|error| FetchError::Refused(error.to_string()))?;
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .append_pair("client_id", &self.client_id)
+            .append_pair("client_secret", self.client_secret.expose_secret())
+            .finish();
+        let kind = "application/x-www-form-urlencoded";
+        self.remote.send(|http| http.post(url).header("content-type", kind).body(form)).await
+    }
+}
+
+/// Asks what is known about a token.
+pub(super) struct Introspection {
+    app: App,
 }
 
 /// What is known about a token. Nothing in it is certain to be there.
@@ -120,18 +142,12 @@ pub(super) struct TokenState {
 }
 
 impl Introspection {
-    pub(super) fn new(base: &Url, client_id: String, client_secret: SecretString) -> Self {
-        Self { remote: Remote::new(base), base: with_slash(base), client_id, client_secret }
+    pub(super) fn new(app: App) -> Self {
+        Self { app }
     }
 
     pub(super) async fn of(&self, token: &SecretString) -> Result<TokenState, FetchError> {
-        let url = self.base.join("introspectToken").map_err(|error| FetchError::Refused(error.to_string()))?;
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("client_id", &self.client_id)
-            .append_pair("client_secret", self.client_secret.expose_secret())
-            .append_pair("token", token.expose_secret())
-            .finish();
-        let answer = self.remote.send(|http| http.post(url).header("content-type", FORM_KIND).body(form)).await?;
+        let answer = self.app.post("introspectToken", &[("token", token.expose_secret())]).await?;
         Ok(state_of(&read(&answer)?))
     }
 }

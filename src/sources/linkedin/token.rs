@@ -12,14 +12,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
-use url::{Url, form_urlencoded};
 
 use super::{
     super::{
         platform::FetchError,
-        remote::{Answer, KeptToken, Remote, words},
+        remote::{Answer, KeptToken, words},
     },
-    rest::{FORM_KIND, LIMITED, with_slash},
+    rest::{App, LIMITED},
 };
 use crate::config::{DAY, SECOND};
 
@@ -65,10 +64,7 @@ impl Token {
 
 /// Makes tokens by a refresh token.
 pub(super) struct Renewal {
-    remote: Remote,
-    base: Url,
-    client_id: String,
-    client_secret: SecretString,
+    app: App,
     refresh_token: KeptToken,
     /// Whoever needs another token makes it alone.
     made: Mutex<State>,
@@ -100,9 +96,8 @@ pub(super) struct Outlook {
 }
 
 impl Renewal {
-    pub(super) fn new(base: &Url, client_id: String, client_secret: SecretString, refresh_token: KeptToken) -> Self {
-        let (remote, base) = (Remote::new(base), with_slash(base));
-        Self { remote, base, client_id, client_secret, refresh_token, made: Mutex::default() }
+    pub(super) fn new(app: App, refresh_token: KeptToken) -> Self {
+        Self { app, refresh_token, made: Mutex::default() }
     }
 
     async fn get(&self) -> Result<SecretString, FetchError> {
@@ -164,15 +159,9 @@ impl Renewal {
     }
 
     async fn make(&self) -> Result<Made, FetchError> {
-        let url = self.base.join("accessToken").map_err(|error| FetchError::Refused(error.to_string()))?;
         let refresh_token = self.refresh_token.get().await?;
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "refresh_token")
-            .append_pair("refresh_token", refresh_token.expose_secret())
-            .append_pair("client_id", &self.client_id)
-            .append_pair("client_secret", self.client_secret.expose_secret())
-            .finish();
-        let answer = self.remote.send(|http| http.post(url).header("content-type", FORM_KIND).body(form)).await?;
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose_secret())];
+        let answer = self.app.post("accessToken", &form).await?;
         read(&answer, Utc::now())
     }
 }
@@ -238,6 +227,7 @@ mod tests {
     use chrono::TimeDelta;
     use http::HeaderMap;
     use serde_json::json;
+    use url::Url;
     use wiremock::{
         Mock, MockServer, ResponseTemplate,
         matchers::{body_string, method, path},
@@ -306,7 +296,7 @@ mod tests {
     fn renewal(server: &MockServer) -> Renewal {
         let base = Url::parse(&format!("{}/oauth/v2", server.uri())).expect("a URL");
         let kept = KeptToken::new(SecretRef::Env("NONE".to_owned()), "AQR+1".to_owned().into());
-        Renewal::new(&base, "77abc".to_owned(), "shh".to_owned().into(), kept)
+        Renewal::new(App::new(&base, "77abc".to_owned(), "shh".to_owned().into()), kept)
     }
 
     /// From now on LinkedIn answers so, as often as this.
