@@ -19,9 +19,10 @@ use super::{
 use crate::{
     config::{
         Reader,
-        expect::{Expect, boolean, list, size, string},
+        expect::{Expect, boolean, list, secret, size, string},
     },
     domain::Media,
+    secret::SecretRef,
 };
 
 const MB: u64 = 1_000_000;
@@ -73,6 +74,16 @@ pub(super) fn limit(section: &mut Reader<'_>) -> Option<usize> {
     let wanted = section.or("download_media", boolean(), false);
     let most = section.or("max_media_size", size(1_000..=MOST), USUAL);
     wanted.then(|| usize::try_from(most).ok()).flatten()
+}
+
+/// The same where files want a token: with the key `token`, which must be there if files are fetched.
+pub(super) fn limit_and_token(section: &mut Reader<'_>) -> Option<(usize, SecretRef)> {
+    let most = limit(section);
+    let token = match most {
+        Some(_) => section.required("token", secret()),
+        None => section.optional("token", secret()),
+    };
+    most.zip(token)
 }
 
 /// The hosts that files are fetched from, each with those below it.

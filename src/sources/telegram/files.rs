@@ -15,10 +15,7 @@ use super::super::{
     remote::{Answer, KeptToken, Remote, words},
 };
 use crate::{
-    config::{
-        Reader,
-        expect::{secret, url},
-    },
+    config::{Reader, expect::url},
     domain::{Media, mime_of},
     secret::{SecretError, SecretRef},
 };
@@ -39,13 +36,10 @@ pub(super) struct Spec {
 impl Spec {
     /// `None` if files are not fetched, or a problem was reported.
     pub(super) fn read(section: &mut Reader<'_>) -> Option<Self> {
-        let most = media::limit(section);
-        let token = match most {
-            Some(_) => section.required("token", secret()),
-            None => section.optional("token", secret()),
-        };
+        let wanted = media::limit_and_token(section);
         let api = Url::parse(API).ok().map(|api| section.or("api", url(), api));
-        Some(Self { most: most?, token: token?, api: api? })
+        let (most, token) = wanted?;
+        Some(Self { most, token, api: api? })
     }
 
     pub(super) fn open(&self) -> Result<Files, SecretError> {

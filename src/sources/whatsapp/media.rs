@@ -12,7 +12,7 @@ use super::super::{
     platform::FetchError,
 };
 use crate::{
-    config::{Reader, expect::secret},
+    config::Reader,
     domain::Media,
     secret::{SecretError, SecretRef},
 };
@@ -37,14 +37,11 @@ pub(super) struct Spec {
 impl Spec {
     /// `None` if files are not fetched, or a problem was reported.
     pub(super) fn read(section: &mut Reader<'_>) -> Option<Self> {
-        let most = media::limit(section);
-        let token = match most {
-            Some(_) => section.required("token", secret()),
-            None => section.optional("token", secret()),
-        };
+        let wanted = media::limit_and_token(section);
         let api = Api::read(section);
         let hosts = media::hosts(section, &HOSTS);
-        Some(Self { most: most?, token: token?, api: api?, hosts })
+        let (most, token) = wanted?;
+        Some(Self { most, token, api: api?, hosts })
     }
 
     pub(super) fn open(&self, hub: &hub::Spec) -> Result<Files, SecretError> {
