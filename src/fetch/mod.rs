@@ -65,6 +65,15 @@ impl Order {
     }
 }
 
+/// What came of asking for one.
+#[derive(Debug)]
+pub enum Fetched {
+    /// It is to be kept like a delivery.
+    Delivery(NewDelivery),
+    /// The platform does not have it, and that is in order: in its words.
+    Nothing(String),
+}
+
 /// Why there is no lead.
 #[derive(Debug)]
 pub enum NotFetched {
@@ -77,8 +86,6 @@ pub enum NotFetched {
     },
     /// Only this lead: what the platform said.
     Failed(FetchError),
-    /// The platform does not have it, and that is in order: in its words.
-    Nothing(String),
     /// The store failed.
     Store(StoreError),
     /// The source is not there any more, or never asked a platform.
@@ -161,7 +168,7 @@ impl Fetching {
     }
 
     /// Fetches one lead; what comes back is kept like a delivery.
-    pub async fn lead(&self, order: &Order) -> Result<NewDelivery, NotFetched> {
+    pub async fn lead(&self, order: &Order) -> Result<Fetched, NotFetched> {
         let Order { source, reference } = order;
         let platform = self.sources.get(source).and_then(|source| source.platform()).ok_or_else(|| {
             NotFetched::NoSource(format!("source `{source}` is not configured; add [sources.{source}] again and retry"))
@@ -177,7 +184,7 @@ impl Fetching {
             }
             Err(FetchError::Missing(words)) if platform.if_missing().is_none() => {
                 self.answered(source, account).await?;
-                return Err(NotFetched::Nothing(words));
+                return Ok(Fetched::Nothing(words));
             }
             Err(error) => return Err(self.failed(source, account, error)),
         };
@@ -191,7 +198,7 @@ impl Fetching {
             None => None,
         };
         self.answered(source, account).await?;
-        Ok(self.delivery(source, &found, owner.as_ref(), form.as_ref()))
+        Ok(Fetched::Delivery(self.delivery(source, &found, owner.as_ref(), form.as_ref())))
     }
 
     fn delivery(

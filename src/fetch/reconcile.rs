@@ -51,7 +51,7 @@ impl Pass for Fetching {
                     warn!(source, account, %error, "the platform's leads could not be compared");
                     now
                 }
-                Err(NotFetched::NoSource(_) | NotFetched::Nothing(_)) => return platform.poll_interval(),
+                Err(NotFetched::NoSource(_)) => return platform.poll_interval(),
             },
         };
         Duration::from_millis(u64::try_from(until - now).unwrap_or(0)).clamp(AGAIN, platform.poll_interval().max(AGAIN))

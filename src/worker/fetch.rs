@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::{Handler, try_again};
 use crate::{
     clock::Clock,
-    fetch::{Fetching, NotFetched, Order},
+    fetch::{Fetched, Fetching, NotFetched, Order},
     sources::FetchError,
     store::{Job, JobKind, LONGEST_WAIT, Outcome},
     telemetry::Metrics,
@@ -61,13 +61,13 @@ impl FetchHandler {
             Err(error) => return Outcome::Park { error: format!("the stored reference is damaged: {error}") },
         };
         let (result, outcome) = match self.fetching.lead(&order).await {
-            Ok(delivery) => ("fetched", Outcome::Fetched { delivery, lane: job.lane }),
+            Ok(Fetched::Delivery(delivery)) => ("fetched", Outcome::Fetched { delivery, lane: job.lane }),
             Err(NotFetched::Waits { until, reason }) => {
                 // A time that is farther away would count as a mistake of the clock.
                 let longest = i64::try_from(LONGEST_WAIT.as_millis()).unwrap_or(i64::MAX);
                 return Outcome::Release { not_before: until.min(self.clock.now_ms().saturating_add(longest)), reason };
             }
-            Err(NotFetched::Nothing(words)) => {
+            Ok(Fetched::Nothing(words)) => {
                 info!(
                     source = order.source,
                     job = job.id,

@@ -128,7 +128,7 @@ impl MediaHandler {
                 let longest = i64::try_from(LONGEST_WAIT.as_millis()).unwrap_or(i64::MAX);
                 return Outcome::Release { not_before: until.min(self.clock.now_ms().saturating_add(longest)), reason };
             }
-            NotFetched::NoSource(error) | NotFetched::Nothing(error) => Outcome::Park { error },
+            NotFetched::NoSource(error) => Outcome::Park { error },
             NotFetched::Store(error) => try_again(job, &self.clock, None, &error.to_string()),
             NotFetched::Failed(error @ FetchError::Refused(_)) => {
                 Outcome::Park { error: format!("the platform {error}") }
