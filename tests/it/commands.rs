@@ -223,13 +223,13 @@ async fn the_outbox_can_be_looked_into_and_given_up() {
     let mut daemon = Daemon::configure(server, &database, "");
     daemon.start_connected().await;
     daemon.send("bad", &json!({"lead": {"contact_name": 7}})).await;
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     let id = parked[0]["id"].to_string();
     let shown = daemon.cli(&["outbox", "show", &id]);
     let said = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(said.contains("/lead/contact_name") && said.contains("\"contact_name\":7"), "{said}");
     assert!(daemon.cli(&["outbox", "discard", &id]).status.success());
-    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+    assert_eq!(daemon.parked(), json!([]));
     assert_eq!(daemon.cli(&["outbox", "show", "999999"]).status.code(), Some(1));
 }
 

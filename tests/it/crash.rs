@@ -99,7 +99,7 @@ async fn odoo_is_killed_three_times_during_a_push() {
     }
     daemon.drained().await;
     assert_each_once(&database);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert_eq!(parked, json!([]), "a crash of Odoo parks nothing");
     server.stop();
 }

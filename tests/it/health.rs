@@ -102,7 +102,7 @@ async fn what_is_parked_is_decided_in_odoo() {
     let discarded = parked(&admin, "discarded", "parked").await;
     admin.act("g_assistant.parked", "action_discard", discarded["id"].as_i64().expect("an id")).await;
     parked(&admin, "discarded", "discarded").await;
-    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+    assert_eq!(daemon.parked(), json!([]));
     assert_eq!(database.count("select count(*) from crm_lead"), 2);
     seen(&admin, "g_assistant.connection", json!([]), |row| row["state"] == "ok").await;
     assert_eq!(database.count(activities), 0, "it is taken back when all is well");

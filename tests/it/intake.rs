@@ -57,7 +57,7 @@ async fn the_addon_has_score_flags_and_route_on_the_lead() {
     let listed = "select count(*) from crm_lead where not active and phone = '+966551112222'";
     assert_eq!(database.count(listed), 1);
     assert_eq!(database.count("select count(*) from crm_lead where email_from like 'win@%'"), 0);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert_eq!(parked[0]["error"], "held for review: SPAM", "{parked}");
     let id = parked[0]["id"].to_string();
     assert!(daemon.cli(&["outbox", "retry", &id]).status.success());
@@ -253,7 +253,7 @@ async fn odoos_blacklists_and_duplicates_are_flags_like_the_others() {
     daemon.send("m1", &json!({"leads": [lead("1", "no@example.com"), lead("2", "yes@example.com")]})).await;
     daemon.drained().await;
     assert_eq!(database.count("select count(*) from crm_lead"), 1);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert_eq!(parked[0]["error"], "held for review: DNC_LIST", "{parked}");
     // Somebody looks, and lets it go on: it is not held again.
     let id = parked[0]["id"].to_string();

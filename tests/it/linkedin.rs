@@ -84,7 +84,7 @@ async fn a_notification_ends_in_odoo_once_with_all_that_the_form_says() {
     // That a member has deleted a lead is for a person; what is not understood is kept, and LinkedIn told that it came.
     assert_eq!(post(&daemon, &notification("a1-4", "DELETED")).await, 200);
     assert_eq!(post(&daemon, "{\"type\":\"LEAD_ACTION\"}").await, 200);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]).to_string();
+    let parked = daemon.parked().to_string();
     assert!(parked.contains("has deleted lead a1-4") && parked.contains("is missing"), "{parked}");
     assert_eq!(database.leads(), (3, 3));
 }
@@ -149,7 +149,7 @@ async fn trouble_is_waited_out_and_an_outage_is_back_filled() {
     daemon.platform("ok").await;
     daemon.drained().await;
     assert_eq!(database.leads(), (expected + 1, expected + 1));
-    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+    assert_eq!(daemon.parked(), json!([]));
 
     // What is still missing after all has been compared is told with the reason.
     platform.add("held-1", "held");
@@ -226,7 +226,7 @@ async fn tokens_are_made_by_a_refresh_token() {
     daemon.put_secret("li-refresh", "AQR-second");
     daemon.platform("ok").await;
     arrives(&daemon, "r7-4", 7).await;
-    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+    assert_eq!(daemon.parked(), json!([]));
     for secret in ["AQX-", "AQR-", linkedin::CLIENT_SECRET] {
         assert!(!daemon.log().contains(secret), "{secret} is in the log");
         let kept = std::fs::read(daemon.config().with_file_name("store.db")).expect("the store");

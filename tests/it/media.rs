@@ -104,7 +104,7 @@ fn that(id: &str) -> Value {
 }
 
 fn parked(daemon: &Daemon) -> Value {
-    daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"])
+    daemon.parked()
 }
 
 fn attachments(database: &Database) -> i64 {

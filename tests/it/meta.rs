@@ -88,7 +88,7 @@ async fn a_webhook_ends_in_odoo_once_with_all_that_the_form_says() {
 
     // What is authentic and not understood is kept, and Meta is told that it arrived.
     assert_eq!(post(&daemon, "{\"object\":\"page\"}").await, 200);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert!(parked[0]["error"].as_str().expect("why").contains("`entry` is missing"), "{parked}");
 }
 
@@ -126,7 +126,7 @@ async fn trouble_with_the_platform_is_waited_out() {
         daemon.drained().await;
         assert_eq!(database.leads(), (next - 2_000, next - 2_000), "{trouble:?}");
     }
-    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+    assert_eq!(daemon.parked(), json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -246,7 +246,7 @@ async fn the_daemon_is_killed_between_fetch_and_push() {
     daemon.drained().await;
     println!("60 leads and 4 kills took {} s", began.elapsed().as_secs());
     assert_eq!(database.leads(), (60, 60));
-    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
+    assert_eq!(daemon.parked(), json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

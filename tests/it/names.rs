@@ -71,10 +71,6 @@ async fn platform(daemon: &Daemon, account: &str, state: &str) -> Value {
     .await
 }
 
-fn nothing_is_parked(daemon: &Daemon) {
-    assert_eq!(daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]), json!([]));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn people_are_called_by_their_names() {
     let server = Server::shared();
@@ -130,7 +126,7 @@ async fn people_are_called_by_their_names() {
         let lead = lead_called(&admin, &format!("Messenger {person}")).await;
         assert_eq!(called(&admin, lead).await.1, json!(false));
     }
-    nothing_is_parked(&daemon);
+    assert_eq!(daemon.parked(), json!([]));
     platform(&daemon, PAGE, "ok").await;
 
     // Of a lead that was deleted, the next one has the name that is known.
@@ -203,7 +199,7 @@ async fn a_message_does_not_wait_for_a_name_and_a_name_waits_for_the_platform() 
     graph.trouble(None);
     daemon.drained().await;
     lead_called(&admin, "Huda").await;
-    nothing_is_parked(&daemon);
+    assert_eq!(daemon.parked(), json!([]));
     assert_eq!(database.leads().0, 3);
 }
 
@@ -238,5 +234,5 @@ async fn names_come_without_the_addon_too() {
     event(&daemon, "messenger", "73", 1, json!({"reaction": {"mid": "m", "action": "react", "emoji": "❤"}})).await;
     daemon.drained().await;
     assert_eq!(database.count("select count(*) from crm_lead"), 2);
-    nothing_is_parked(&daemon);
+    assert_eq!(daemon.parked(), json!([]));
 }

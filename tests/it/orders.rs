@@ -74,7 +74,7 @@ async fn check_orders(template: Template, extra: &str) {
     assert_eq!(only_order(&database, &admin, "S-1").await["state"], "sale");
     daemon.send("m5", &order("S-1", json!({"lines": [{"product": "HUB", "quantity": 9}]}))).await;
     daemon.drained().await;
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert_eq!(parked.as_array().map(Vec::len), Some(1), "{parked}");
     assert_eq!(only_order(&database, &admin, "S-1").await["amount_total"], 1350.0);
 
@@ -99,7 +99,7 @@ async fn check_orders(template: Template, extra: &str) {
     only_order(&database, &admin, "S-3").await;
     only_order(&database, &admin, "S-5").await;
     assert!(admin.search("sale.order", json!([["client_order_ref", "=", "S-4"]])).await.is_empty());
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]).to_string();
+    let parked = daemon.parked().to_string();
     assert!(parked.contains("NOT-THERE"), "the reason names the product: {parked}");
 }
 
@@ -139,6 +139,6 @@ async fn a_currency_picks_its_price_list() {
     assert_eq!(admin.search("sale.order", json!([["client_order_ref", "=", "S-0"]])).await.len(), 1);
     let id = admin.search("sale.order", json!([["client_order_ref", "=", "S-1"]])).await[0];
     assert_eq!(admin.read("sale.order", id, &["pricelist_id"]).await["pricelist_id"], list);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]).to_string();
+    let parked = daemon.parked().to_string();
     assert!(parked.contains("XXX"), "{parked}");
 }

@@ -61,7 +61,7 @@ async fn a_bad_lead_is_parked_and_its_neighbours_go_in() {
     daemon.send("m1", &json!({ "leads": leads })).await;
     daemon.drained().await;
     assert_eq!(database.count("select count(*) from crm_lead"), 2);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert_eq!(parked.as_array().map(Vec::len), Some(1), "{parked}");
 }
 

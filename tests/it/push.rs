@@ -180,7 +180,7 @@ async fn a_lead_that_odoo_refuses_is_parked_with_odoos_words_and_the_rest_is_don
     assert_eq!(daemon.send("m1", &json!({"leads": leads})).await.status, 202);
     daemon.drained().await;
     assert_eq!(database.count("select count(*) from crm_lead"), 39);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     let parked = parked.as_array().expect("a list");
     assert_eq!(parked.len(), 1);
     assert!(parked[0]["error"].as_str().expect("Odoo's words").contains("no_curse"), "{parked:?}");

@@ -104,7 +104,7 @@ async fn each_pushed_lead_arrives_once() {
     // What is not understood is kept for a person, and the platform need not send it again.
     assert_eq!(post_json(&daemon, &tiktok_path, json!({"entry": [{"id": "t-9"}]})).await, 200);
     daemon.drained().await;
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert!(parked.to_string().contains("ids and no answers"), "{parked}");
 
     let admin = database.admin(server).await;

@@ -215,7 +215,7 @@ async fn without_the_addon_messages_are_lines_of_the_history() {
     assert_eq!(numbers(&texts), [1, 2, 3]);
     assert!(texts[0].contains("&lt;b&gt;"), "{texts:?}");
     assert_eq!(database.sql("select max(date) from mail_message where body like '%text 3%'"), "2025-11-21 01:53:23");
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert_eq!(parked, json!([]));
 }
 
@@ -299,7 +299,7 @@ async fn telegram_messenger_and_instagram_end_in_odoo_once() {
     assert!(texts[1].contains("deleted by its sender") && !texts[1].contains("oops"), "{texts:?}");
     let lead = admin.search("crm.lead", json!([["name", "=", "Instagram u2"]])).await;
     assert_eq!(history(&admin, lead[0]).await.len(), 1);
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert_eq!(parked, json!([]));
     assert!(!daemon.log().contains(TOKEN), "a key is in the log");
 }

@@ -75,7 +75,7 @@ async fn what_has_only_ids_is_fetched_once() {
     // What TikTok does not know is parked with its words.
     assert_eq!(post(&daemon, &ids("7400000000000000007")).await, 200);
     daemon.drained().await;
-    let parked = daemon.cli_json(&["outbox", "list", "--state", "parked", "--json"]);
+    let parked = daemon.parked();
     assert!(parked[0]["error"].to_string().contains("40002 lead_id is not valid"), "{parked}");
     assert_eq!(leads(), 4);
 }

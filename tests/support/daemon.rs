@@ -237,6 +237,11 @@ secret = {{ file = "odoo.secret" }}
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
+    /// The jobs that are parked.
+    pub fn parked(&self) -> Value {
+        self.cli_json(&["outbox", "list", "--state", "parked", "--json"])
+    }
+
     /// Reads one path, when the daemon may be down.
     pub async fn get(&self, path: &str) -> reqwest::Result<Answer> {
         let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(TOKEN);
